@@ -1,0 +1,54 @@
+/**
+ * Four kinds of tests, told apart by where they are and how they end:
+ *   unit         *.test.ts beside the source: no threads, no network
+ *   integration  e2e/*.test.ts: the built program, real threads and files
+ *   browser      e2e/browser/*.test.ts: journeys in Chromium
+ *   systems      e2e/systems/*.test.ts: against other real systems
+ */
+import { defineConfig } from 'vitest/config';
+
+export default defineConfig({
+  test: {
+    reporters: ['default'],
+    projects: [
+      {
+        test: {
+          name: 'unit',
+          include: ['{server,web,shared}/**/*.test.{ts,tsx}'],
+          pool: 'threads',
+          testTimeout: 60_000,
+        },
+      },
+      {
+        test: {
+          name: 'integration',
+          include: ['e2e/*.test.ts'],
+          pool: 'forks',
+          testTimeout: 180_000,
+          hookTimeout: 180_000,
+          poolOptions: { forks: { singleFork: true } },
+        },
+      },
+      {
+        test: {
+          name: 'browser',
+          include: ['e2e/browser/*.test.ts'],
+          pool: 'forks',
+          testTimeout: 120_000,
+          hookTimeout: 180_000,
+          poolOptions: { forks: { singleFork: true } },
+        },
+      },
+      {
+        test: {
+          name: 'systems',
+          include: ['e2e/systems/*.test.ts'],
+          pool: 'forks',
+          testTimeout: 600_000,
+          hookTimeout: 600_000,
+          poolOptions: { forks: { singleFork: true } },
+        },
+      },
+    ],
+  },
+});
