@@ -1,0 +1,426 @@
+/**
+ * The live protocol between server and dashboard (socket.io), as both sides type it.
+ *
+ * On connect the client sends `LiveAuth`; the server answers with one `snapshot`, then sends one volatile `tick` per server turn
+ * (at most 10 a second, always alone in its turn) and numbered, reliable `event`s. A client that lost ticks needs nothing but the next one;
+ * a client that lost the connection gets a new snapshot, whose `events` continue after the `eventSeq` it named.
+ * Times are milliseconds since the epoch unless a name says otherwise; durations end in `Ms`.
+ */
+
+export interface LiveAuth {
+  /** `Snapshot.epoch` last seen, or empty: a server that restarted has another one. */
+  epoch: string;
+  /** Last `LiveEvent.seq` the client holds, 0 for none. */
+  eventSeq: number;
+}
+
+export interface ServerToClient {
+  snapshot(snapshot: Snapshot): void;
+  tick(tick: Tick): void;
+  event(event: LiveEvent): void;
+}
+
+export interface ClientToServer {
+  /** Every tenth tick: the sequence number seen; two missing reports halve this client's rate (10, 5, 2, 1 Hz). */
+  seen(seq: number): void;
+  /** What the page shows, so that the server samples only what somebody looks at. */
+  view(view: View): void;
+  /** Changes something. The acknowledgement says whether it was accepted; the effect arrives as an `event`. */
+  command(command: Command, ack: (result: CommandResult) => void): void;
+}
+
+export interface View {
+  page: 'overview' | 'windows' | 'errors' | 'other';
+  /** Devices pinned on the Windows page, at most `LIMITS.pinnedDevices`; empty means the server's choice. */
+  devices: string[];
+}
+
+/** Bounds of what travels and what is kept; both sides rely on them. */
+export const LIMITS = {
+  /** Milliseconds between two ticks, at least. */
+  tickMs: 100,
+  /** Seconds of history in a snapshot. */
+  historySeconds: 900,
+  pinnedDevices: 8,
+  /** Devices whose results the server keeps for the Windows page when nobody pinned any. */
+  watchedDevices: 60,
+  /** Window results kept for each watched device. */
+  resultsPerDevice: 120,
+  recentErrors: 200,
+  recentLate: 200,
+  events: 500,
+  /** Characters of an error's payload that travel; the whole payload is in the error log. */
+  payloadPreview: 2048,
+} as const;
+
+// ---------------------------------------------------------------- job
+
+export type JobState = 'CREATED' | 'RUNNING' | 'FAILING' | 'FAILED' | 'CANCELLING' | 'CANCELED' | 'FINISHED';
+
+/** One operator of the job graph; operators of one task (`Vertex`) run chained in one thread. */
+export interface OperatorView {
+  id: string;
+  name: string;
+  /** `source`, `process`, `watermarks`, `window`, `sink`, `map`, `filter`, … */
+  kind: string;
+  /** Index into `JobView.vertices`. */
+  vertex: number;
+}
+
+export interface VertexView {
+  id: string;
+  name: string;
+  parallelism: number;
+}
+
+export interface EdgeView {
+  /** Indexes into `JobView.operators`. */
+  from: number;
+  to: number;
+  /** `forward`, `hash`, `rebalance`, `rescale`, `broadcast`. */
+  partitioner: string;
+  /** Inside one task: no channel, no thread border. */
+  chained: boolean;
+  /** Side output that this edge carries (`errors`, `late`), or null for the main output. */
+  sideOutput: string | null;
+}
+
+export interface JobView {
+  id: string;
+  name: string;
+  state: JobState;
+  /** Cause in words when FAILED, else null. */
+  failure: string | null;
+  startedAt: number;
+  timeMode: 'event' | 'processing';
+  window: { kind: 'tumbling'; sizeMs: number };
+  outOfOrdernessMs: number;
+  allowedLatenessMs: number;
+  parallelism: number;
+  taskManagers: number;
+  vertices: VertexView[];
+  operators: OperatorView[];
+  edges: EdgeView[];
+  /** The aggregates of a window result in column order, e.g. `count`, `temperature_min`, `temperature_max`, `temperature_avg`, … */
+  aggregates: string[];
+  /** Null when the source is not the simulator: then nothing can be injected. */
+  simulator: SimulatorSettings | null;
+}
+
+export interface SimulatorSettings {
+  devices: number;
+  /** Events per second over all splits; null means as fast as it goes. */
+  rate: number | null;
+  /** Share of malformed events, 0..1. */
+  malformed: number;
+  /** Share of events that come late, beyond the bound, 0..1. */
+  late: number;
+  /** As on the command line: `none`, `uniform:D`, `exp:MEAN`, `lognormal:MEDIAN,SIGMA`. */
+  disorder: string;
+}
+
+// ---------------------------------------------------------------- numbers
+
+/** Job totals and rates; rates are over the last few seconds (`RATE_WINDOW_MS`), never since the start. */
+export interface Totals {
+  events: number;
+  eventsPerSecond: number;
+  windows: number;
+  windowsPerSecond: number;
+  errors: number;
+  late: number;
+  /** Watermark of the window operator (minimum over subtasks), null before the first one. */
+  watermark: number | null;
+  /** serverTime - watermark, null before the first watermark. */
+  watermarkLagMs: number | null;
+}
+
+/** Rates on screen look back this far. */
+export const RATE_WINDOW_MS = 5000;
+
+/** Columns: index = index of `JobView.operators`. */
+export interface OperatorNumbers {
+  recordsIn: number[];
+  recordsInPerSecond: number[];
+  recordsOutPerSecond: number[];
+  /** Output watermark, null for none yet. */
+  watermark: (number | null)[];
+}
+
+/** Columns: index = index of `JobView.vertices`, then subtask. Shares are 0..1 and add up to 1. */
+export interface VertexNumbers {
+  busy: number[][];
+  backpressured: number[][];
+  idle: number[][];
+  watermark: (number | null)[][];
+  /** Whether the subtask's watermark status is idle. */
+  idleStatus: boolean[][];
+}
+
+/** The strips under the graph, one value a second, oldest first; a gap (server down, no sample) is null. */
+export interface History {
+  /** Time of the first value; the i-th is `from + i * 1000`. */
+  from: number;
+  eventsPerSecond: (number | null)[];
+  windowsPerSecond: (number | null)[];
+  watermarkLagMs: (number | null)[];
+  errorsPerSecond: (number | null)[];
+  latePerSecond: (number | null)[];
+}
+
+// ---------------------------------------------------------------- windows
+
+/** One result as the window operator emitted it. */
+export interface WindowResult {
+  /** Increases by one per result that the server kept; identifies the row. */
+  id: number;
+  device: string;
+  start: number;
+  end: number;
+  /** In the order of `JobView.aggregates`. */
+  values: number[];
+  /** `late-update`: a late but allowed event made the window fire again; it replaces the row of the same device and start. */
+  pane: 'on-time' | 'late-update';
+  /** Server time of arrival. */
+  at: number;
+}
+
+/** A window that is still filling. */
+export interface OpenWindow {
+  device: string;
+  start: number;
+  end: number;
+  values: number[];
+}
+
+export interface WindowsView {
+  /** Distinct devices seen in results so far. */
+  devicesSeen: number;
+  /** Devices whose results follow: the pinned ones, else the server's choice. */
+  devices: string[];
+  results: WindowResult[];
+  open: OpenWindow[];
+}
+
+// ---------------------------------------------------------------- errors and late events
+
+export interface ErrorCount {
+  reason: string;
+  /** Field that failed, null where none can be named (`malformed_json`). */
+  field: string | null;
+  count: number;
+  perSecond: number;
+}
+
+export interface ErrorRow {
+  id: number;
+  at: number;
+  reason: string;
+  field: string | null;
+  /** Untrusted text, cut to `LIMITS.payloadPreview` characters; invalid UTF-8 shows as U+FFFD. */
+  payload: string;
+  /** Whole length in bytes. */
+  payloadBytes: number;
+  source: string;
+  offset: number;
+  /** Injection that made it, else null. */
+  injection: number | null;
+}
+
+export interface LateRow {
+  id: number;
+  at: number;
+  device: string;
+  eventTimestamp: number;
+  watermark: number;
+  lateByMs: number;
+  values: Record<string, number>;
+}
+
+export interface ErrorsView {
+  counts: ErrorCount[];
+  /** Newest last; in a tick only the rows since the tick before. */
+  recent: ErrorRow[];
+  late: LateRow[];
+}
+
+// ---------------------------------------------------------------- injections
+
+/** What one can do to the stream from the page. `strength` means what `INJECTIONS` says. */
+export type InjectionKind = 'malformed' | 'late' | 'disorder' | 'burst' | 'offline';
+
+/** Every way in which an event of the IoT job can be malformed (`contract` of the event: reason, then field). */
+export const MALFORMED_KINDS = [
+  'malformed_json',
+  'missing_field:device_id',
+  'missing_field:event_timestamp',
+  'missing_field:temperature',
+  'missing_field:humidity',
+  'missing_field:pressure',
+  'wrong_type:device_id',
+  'wrong_type:event_timestamp',
+  'wrong_type:temperature',
+  'wrong_type:humidity',
+  'wrong_type:pressure',
+  'out_of_range:event_timestamp',
+  'out_of_range:temperature',
+  'out_of_range:humidity',
+  'out_of_range:pressure',
+] as const;
+export type MalformedKind = (typeof MALFORMED_KINDS)[number];
+
+export interface InjectionSpec {
+  kind: InjectionKind;
+  /** See `INJECTIONS[kind].unit`. */
+  strength: number;
+  /** How long the server keeps it up; 0 means all at once (`malformed`, `late` only: `strength` events). */
+  durationMs: number;
+  /** `malformed` only: which kind; null for all kinds in turn. */
+  malformed: MalformedKind | null;
+}
+
+export interface Injection extends InjectionSpec {
+  id: number;
+  startedAt: number;
+  /** Planned end while running, real end afterwards. */
+  endsAt: number;
+  running: boolean;
+  /** Events made or touched so far. */
+  affected: number;
+}
+
+export const INJECTIONS: Record<
+  InjectionKind,
+  {
+    title: string;
+    unit: string;
+    min: number;
+    max: number;
+    default: number;
+    once: boolean;
+    says: string;
+  }
+> = {
+  malformed: {
+    title: 'Malformed events',
+    unit: 'events/s',
+    min: 1,
+    max: 10000,
+    default: 20,
+    once: true,
+    says: 'Adds events that cannot be read or break a rule. They go to the side output errors.',
+  },
+  late: {
+    title: 'Late events',
+    unit: 'events/s',
+    min: 1,
+    max: 10000,
+    default: 20,
+    once: true,
+    says: 'Adds events far behind the watermark. Beyond the allowed lateness they go to the late side output.',
+  },
+  disorder: {
+    title: 'Out-of-order burst',
+    unit: '% of events',
+    min: 1,
+    max: 100,
+    default: 30,
+    once: false,
+    says: 'Holds back this share of events by up to the out-of-orderness bound: order is lost, nothing is late.',
+  },
+  burst: {
+    title: 'Traffic burst',
+    unit: '× rate',
+    min: 2,
+    max: 100,
+    default: 5,
+    once: false,
+    says: 'Multiplies the rate.',
+  },
+  offline: {
+    title: 'Offline devices',
+    unit: 'devices',
+    min: 1,
+    max: 1000,
+    default: 3,
+    once: false,
+    says: 'These devices fall silent, then send their backlog at once when they are back.',
+  },
+};
+
+// ---------------------------------------------------------------- frames
+
+export interface Snapshot {
+  /** Id of this server process. */
+  epoch: string;
+  seq: number;
+  serverTime: number;
+  /** Null: no job was started. */
+  job: JobView | null;
+  totals: Totals | null;
+  operators: OperatorNumbers | null;
+  vertices: VertexNumbers | null;
+  history: History;
+  windows: WindowsView;
+  errors: ErrorsView;
+  injections: Injection[];
+  /** Events after `LiveAuth.eventSeq` if the epoch matches, else all that are kept. */
+  events: LiveEvent[];
+}
+
+export interface Tick {
+  seq: number;
+  serverTime: number;
+  state: JobState | null;
+  totals: Totals | null;
+  operators: OperatorNumbers | null;
+  vertices: VertexNumbers | null;
+  /** Only while a running injection's numbers change or one ended lately. */
+  injections: Injection[] | null;
+  /** Only for clients whose view is `windows`: new results since their last tick, open windows as of now. */
+  windows: WindowsView | null;
+  /** Only for clients whose view is `errors`; counts always whole. */
+  errors: ErrorsView | null;
+  /** One closed second of history, when one closed since this client's last tick. */
+  second: HistorySecond | null;
+  /** Ticks per second this client gets now. */
+  rateHz: number;
+}
+
+export interface HistorySecond {
+  at: number;
+  eventsPerSecond: number;
+  windowsPerSecond: number;
+  watermarkLagMs: number | null;
+  errorsPerSecond: number;
+  latePerSecond: number;
+}
+
+export interface LiveEvent {
+  /** 1, 2, 3 … within an epoch; every client sees the same order. */
+  seq: number;
+  at: number;
+  kind: 'job-state' | 'injection-started' | 'injection-stopped' | 'settings-changed';
+  /** One line, in words. */
+  text: string;
+  /** Injection it belongs to, else null. */
+  injection: number | null;
+  /** `job-state` only. */
+  state: JobState | null;
+}
+
+// ---------------------------------------------------------------- commands
+
+export type CommandBody =
+  | { type: 'inject'; spec: InjectionSpec }
+  | { type: 'stop-injection'; id: number }
+  | { type: 'stop-all-injections' }
+  | {
+      type: 'change-simulator';
+      settings: Partial<Pick<SimulatorSettings, 'rate' | 'malformed' | 'late' | 'disorder'>>;
+    };
+
+/** `commandId` is made by the client; the server answers a repeated id with the first answer and does nothing. */
+export type Command = CommandBody & { commandId: string };
+
+export type CommandResult = { ok: true; injection?: Injection } | { ok: false; error: string };
