@@ -1,0 +1,414 @@
+/**
+ * Where a task's input channels come together: one valve for their watermarks, one dictionary for their strings, one element at a time for
+ * the chain behind.
+ *
+ *   ring of another thread ──┐                          ┌──> batch
+ *   ring of another thread ──┼──> gate (valve, codes) ──┼──> watermark, status
+ *   writer of this thread  ──┘                          └──> end, when all have ended
+ *
+ * Channels of the same thread hand their batches over by reference, through `LocalWriter`; nothing is copied but the codes of strings, and
+ * not even those when there is only one channel. Either way a column's codes belong to one dictionary for as long as the gate lives.
+ *
+ * Among rings with something to read the one whose watermark lags most comes first, so that sources that read at different speeds do not
+ * pile up open windows; those equally far take turns.
+ */
+
+import { Dictionary } from '../batch/dictionary.ts';
+import { BATCH_ROWS, RecordBatch } from '../batch/record-batch.ts';
+import type { Schema } from '../batch/schema.ts';
+import type { Consumer } from '../operators/output.ts';
+import { WatermarkValve } from '../time/watermark-valve.ts';
+import type { ChannelWriter } from './channel.ts';
+import type { Ring } from './ring-layout.ts';
+import { type Arrival, RingReader } from './ring-reader.ts';
+
+/** A slot being delivered; stages count up as far as the chain had credits. */
+interface Delivery {
+  readonly channel: number;
+  readonly reader: RingReader;
+  readonly arrival: Arrival;
+  stage: number;
+}
+
+export class InputGate {
+  readonly schema: Schema;
+  readonly #target: Consumer;
+  readonly #valve: WatermarkValve;
+  readonly #rings: { channel: number; reader: RingReader }[] = [];
+  readonly #channels: number;
+  readonly #ended: Uint8Array;
+  #open: number;
+  /** Watermarks (numbers) and status changes (idle?) that the chain has not taken yet. */
+  readonly #news: (number | boolean)[] = [];
+  #delivery: Delivery | null = null;
+  #endDelivered = false;
+  /** Set while the watermarks of a batch's rows go through the valve: they travel with the rows. */
+  #rowWatermarks = false;
+  #dictionary: Dictionary | null = null;
+  /** Whether this gate's task is the one to sweep its dictionary. */
+  #sweeps: () => boolean = () => true;
+  readonly #watermarks = new Float64Array(BATCH_ROWS);
+  /** Ring to look at first. */
+  #turn = 0;
+
+  /** `target` is the head of the chain. */
+  constructor(schema: Schema, channels: number, target: Consumer) {
+    this.schema = schema;
+    this.#target = target;
+    this.#channels = channels;
+    this.#open = channels;
+    this.#ended = new Uint8Array(channels);
+    this.#valve = new WatermarkValve(channels, {
+      watermark: (watermark) => {
+        if (!this.#rowWatermarks) this.#news.push(watermark);
+      },
+      idle: (idle) => this.#news.push(idle),
+    });
+  }
+
+  /** Dictionary of what the gate hands on; with a single local channel that is the producer's own. */
+  dictionary(): Dictionary {
+    this.#dictionary ??= new Dictionary();
+    return this.#dictionary;
+  }
+
+  /**
+   * Uses the dictionary of a producer in this thread, so that its rows need no translation; rings add what they bring to it. The producer
+   * goes on sweeping it until `ended` says that it has finished. To be called before channels are added.
+   */
+  adopt(dictionary: Dictionary, ended: () => boolean): void {
+    this.#dictionary = dictionary;
+    this.#sweeps = ended;
+  }
+
+  /** Entries of the dictionary, if the gate has one. */
+  get dictionaryEntries(): number {
+    return this.#dictionary?.size ?? 0;
+  }
+
+  /** To be called between elements. */
+  sweep(): void {
+    if (this.#dictionary !== null && this.#sweeps()) this.#dictionary.sweepIfLarge();
+  }
+
+  addRing(channel: number, ring: Ring, notifyProducer: () => void): void {
+    this.#rings.push({ channel, reader: new RingReader(ring, this.schema, this.dictionary(), notifyProducer) });
+  }
+
+  /** Sending end of a channel whose producer is in this thread. `consumed` is told the nanoseconds the consumer worked for it. */
+  addLocal(channel: number, nanos: () => number, consumed: (nanoseconds: number) => void): ChannelWriter {
+    return new LocalWriter(this, channel, this.#channels === 1, nanos, consumed);
+  }
+
+  /** Everything has been delivered, the end included. */
+  get ended(): boolean {
+    return this.#endDelivered;
+  }
+
+  /** Nothing is half-delivered, and the chain takes more. */
+  ready(): boolean {
+    return this.#delivery === null && this.#news.length === 0 && this.#target.ready();
+  }
+
+  /** A ring has something to read, or something is half-delivered. */
+  get available(): boolean {
+    if (this.#delivery !== null || this.#news.length > 0) return true;
+    for (const { reader } of this.#rings) if (reader.available) return true;
+    return this.#open === 0 && !this.#endDelivered;
+  }
+
+  /** Delivers what was left, then at most one slot. Returns whether anything was done. */
+  poll(): boolean {
+    let worked = this.#advance();
+    if (!this.ready()) return worked;
+    const ring = this.#pick();
+    if (ring !== null) {
+      const arrival = ring.reader.take();
+      if (arrival === null) return true;
+      this.#delivery = { channel: ring.channel, reader: ring.reader, arrival, stage: 0 };
+      this.#advance();
+      worked = true;
+    }
+    return worked;
+  }
+
+  #pick(): { channel: number; reader: RingReader } | null {
+    const rings = this.#rings;
+    let best: { channel: number; reader: RingReader } | null = null;
+    let lowest = Number.POSITIVE_INFINITY;
+    let next = this.#turn;
+    for (let i = 0, at = this.#turn; i < rings.length; i++) {
+      const ring = rings[at] as { channel: number; reader: RingReader };
+      at = at + 1 === rings.length ? 0 : at + 1;
+      if (!ring.reader.available) continue;
+      const watermark = this.#valve.watermarkOf(ring.channel);
+      if (best === null || watermark < lowest) {
+        best = ring;
+        lowest = watermark;
+        next = at;
+      }
+    }
+    this.#turn = next;
+    return best;
+  }
+
+  /** Goes on as far as there are credits. */
+  #advance(): boolean {
+    let worked = false;
+    for (;;) {
+      if (!this.#drainNews()) return worked;
+      const delivery = this.#delivery;
+      if (delivery === null) break;
+      if (!this.#target.ready()) return worked;
+      worked = true;
+      if (!this.#deliver(delivery)) this.#delivery = null;
+    }
+    if (this.#open === 0 && !this.#endDelivered && this.#target.ready()) {
+      this.#endDelivered = true;
+      this.#target.end();
+      worked = true;
+    }
+    return worked;
+  }
+
+  #drainNews(): boolean {
+    while (this.#news.length > 0) {
+      if (!this.#target.ready()) return false;
+      const news = this.#news.shift() as number | boolean;
+      if (typeof news === 'number') this.#target.watermark(news);
+      else this.#target.idle(news);
+    }
+    return true;
+  }
+
+  /** One stage of a slot; false: it was the last. */
+  #deliver(delivery: Delivery): boolean {
+    const { channel, reader, arrival } = delivery;
+    switch (delivery.stage++) {
+      case 0:
+        this.#valve.onWatermark(arrival.watermarkBefore, channel);
+        return true;
+      case 1:
+        if (arrival.rows !== null) this.acceptRows(channel, arrival.rows);
+        return true;
+      case 2:
+        // The chain is through with the rows: their slot is free.
+        reader.release();
+        this.#valve.onWatermark(arrival.watermarkAfter, channel);
+        return true;
+      case 3:
+        if (arrival.idle !== null) this.#valve.onIdle(arrival.idle, channel);
+        return true;
+      default:
+        if (arrival.end) this.finish(channel);
+        return false;
+    }
+  }
+
+  /** Rows of a channel, with the watermarks that travel among them combined with those of the others. */
+  acceptRows(channel: number, batch: RecordBatch): void {
+    const own = batch.watermarks;
+    if (own === null || this.#channels === 1) {
+      this.#target.batch(batch);
+      return;
+    }
+    // The other channels stand still meanwhile, so the last row's watermark tells how far this batch can bring the valve.
+    const before = this.#valve.watermark;
+    const count = batch.count;
+    this.#rowWatermarks = true;
+    this.#valve.onWatermark(own[batch.row(count - 1)] as number, channel);
+    this.#rowWatermarks = false;
+    const after = this.#valve.watermark;
+    batch.watermarks = null;
+    if (after > before) {
+      limitWatermarks(own, batch.selection, count, before, after, this.#watermarks);
+      batch.watermarks = this.#watermarks;
+      // A watermark that moved among the rows counts for the chain from its row on, and behind the last one in any case.
+      this.#news.push(after);
+    }
+    this.#target.batch(batch);
+  }
+
+  acceptWatermark(channel: number, watermark: number): void {
+    this.#valve.onWatermark(watermark, channel);
+    this.#advance();
+  }
+
+  acceptIdle(channel: number, idle: boolean): void {
+    this.#valve.onIdle(idle, channel);
+    this.#advance();
+  }
+
+  finish(channel: number): void {
+    if (this.#ended[channel] === 1) return;
+    this.#ended[channel] = 1;
+    this.#open--;
+    this.#valve.onFinished(channel);
+    this.#advance();
+  }
+
+  /** After rows were handed over by a local channel. */
+  afterRows(): void {
+    this.#advance();
+  }
+}
+
+/** A string column on its way through a local channel. */
+interface StringColumn {
+  readonly column: number;
+  /** That of every batch handed on: the gate's, or with a single channel the first that came. */
+  home: Dictionary | null;
+  /** Another one that a batch came with, and `home`'s codes for its own. */
+  foreign: Dictionary | null;
+  table: Int32Array;
+  readonly codes: Int32Array;
+  readonly listening: WeakSet<Dictionary>;
+}
+
+/** A channel inside one thread: the consumer works on the producer's batch at once. */
+class LocalWriter implements ChannelWriter {
+  readonly #gate: InputGate;
+  readonly #channel: number;
+  readonly #nanos: () => number;
+  readonly #consumed: (nanoseconds: number) => void;
+  readonly #view: RecordBatch;
+  readonly #strings: StringColumn[];
+
+  constructor(
+    gate: InputGate,
+    channel: number,
+    adopt: boolean,
+    nanos: () => number,
+    consumed: (nanoseconds: number) => void,
+  ) {
+    this.#gate = gate;
+    this.#channel = channel;
+    this.#nanos = nanos;
+    this.#consumed = consumed;
+    this.#view = RecordBatch.view(gate.schema);
+    this.#strings = gate.schema.columns.flatMap((c, column) => (c.kind === 'string' ? [newStringColumn(column)] : []));
+    if (!adopt) for (const strings of this.#strings) makeHome(strings, gate.dictionary());
+  }
+
+  ready(): boolean {
+    return this.#gate.ready();
+  }
+
+  write(batch: RecordBatch, rows: Int32Array | null, from: number, to: number): number {
+    // Another channel of this gate may have taken the credits since whoever writes asked.
+    if (from === to || !this.#gate.ready()) return from;
+    const began = this.#nanos();
+    const view = this.#view.show(batch);
+    view.split = -1;
+    if (rows !== null) {
+      view.selection = from === 0 ? rows : rows.subarray(from);
+      view.selected = to - from;
+    }
+    this.#translate(view);
+    this.#gate.acceptRows(this.#channel, view);
+    this.#gate.afterRows();
+    this.#consumed(this.#nanos() - began);
+    return to;
+  }
+
+  watermark(watermark: number): void {
+    const began = this.#nanos();
+    this.#gate.acceptWatermark(this.#channel, watermark);
+    this.#consumed(this.#nanos() - began);
+  }
+
+  idle(idle: boolean): void {
+    this.#gate.acceptIdle(this.#channel, idle);
+  }
+
+  end(): void {
+    this.#gate.finish(this.#channel);
+  }
+
+  flush(): void {}
+
+  /** Codes of the producer's dictionaries become codes of the one that this column always has. */
+  #translate(view: RecordBatch): void {
+    let own = false;
+    for (const strings of this.#strings) {
+      const { column, codes } = strings;
+      const from = view.dictionaries[column] as Dictionary;
+      if (strings.home === null) makeHome(strings, from);
+      const home = strings.home as Dictionary;
+      if (from === home) continue;
+      if (!own) {
+        own = true;
+        view.columns = [...view.columns];
+        view.dictionaries = [...view.dictionaries];
+      }
+      const table = tableFor(strings, from);
+      const source = view.columns[column] as Int32Array;
+      const count = view.count;
+      for (let i = 0; i < count; i++) {
+        const k = view.row(i);
+        const code = source[k] as number;
+        let translated = code < 0 ? -1 : (table[code] as number);
+        if (translated < 0 && code >= 0) {
+          translated = home.codeOf(from.get(code) ?? '');
+          table[code] = translated;
+        }
+        codes[k] = translated;
+      }
+      view.columns[column] = codes;
+      view.dictionaries[column] = home;
+    }
+  }
+}
+
+function newStringColumn(column: number): StringColumn {
+  return {
+    column,
+    home: null,
+    foreign: null,
+    table: new Int32Array(0),
+    codes: new Int32Array(BATCH_ROWS),
+    listening: new WeakSet(),
+  };
+}
+
+function makeHome(strings: StringColumn, home: Dictionary): void {
+  strings.home = home;
+  home.hold((mark) => {
+    for (const code of strings.table) if (code >= 0) mark(code);
+  });
+}
+
+/** Codes of `home` by those of `dictionary`; -1: not looked up yet. */
+function tableFor(strings: StringColumn, dictionary: Dictionary): Int32Array {
+  if (dictionary !== strings.foreign) {
+    strings.foreign = dictionary;
+    strings.table = new Int32Array(dictionary.capacity).fill(-1);
+    if (!strings.listening.has(dictionary)) {
+      strings.listening.add(dictionary);
+      dictionary.onFree((code) => {
+        if (strings.foreign === dictionary && code < strings.table.length) strings.table[code] = -1;
+      });
+    }
+  } else if (strings.table.length < dictionary.capacity) {
+    const grown = new Int32Array(Math.max(dictionary.capacity, strings.table.length * 2)).fill(-1);
+    grown.set(strings.table);
+    strings.table = grown;
+  }
+  return strings.table;
+}
+
+/** What the valve says at each row: the channel's own watermark, but not below what came out already nor beyond what the others allow. */
+function limitWatermarks(
+  own: Float64Array,
+  rows: Int32Array | null,
+  count: number,
+  low: number,
+  high: number,
+  into: Float64Array,
+): void {
+  for (let i = 0; i < count; i++) {
+    const k = rows === null ? i : (rows[i] as number);
+    const watermark = own[k] as number;
+    into[k] = Math.min(high, Math.max(low, watermark));
+  }
+}

@@ -1,0 +1,151 @@
+/**
+ * One channel between two threads: a ring of slots in shared memory, single producer, single consumer.
+ *
+ *   control │ head (published)  ·  tail (consumed)  ·  producer waits     one cache line each
+ *   slot 0  │ header │ time │ watermarks │ column 0 │ column 1 │ … │ text: new strings ─> … <─ payloads │
+ *   …
+ *   slot 7  │
+ *
+ * Free slots are the credits: `head - tail < SLOTS`. A full ring stops the producing subtask, never its thread. The order inside a slot:
+ * new dictionary entries, the watermark before its rows, rows (with a watermark each if it moved in between), the watermark behind them,
+ * then a change of status or the end.
+ *
+ * A value too large for the text of a slot travels ahead in fragments, one slot each.
+ *
+ * Thread contract: only the producer writes `head` and slots not published; only the consumer writes `tail`; both counters grow and wrap
+ * at 2^32. Slabs and views are made once, at deployment.
+ */
+
+import { BATCH_ROWS, BytesColumn, type ColumnData, RecordBatch } from '../batch/record-batch.ts';
+import type { ColumnKind, Schema } from '../batch/schema.ts';
+
+/** Measured: above 5 slots depth does not matter. */
+export const SLOTS = 8;
+/** Room for new strings and payloads per slot, bytes. */
+export const TEXT_BYTES = 64 * 1024;
+/** A value longer than this travels in fragments: a row's text always fits into one slot. */
+export function largeBytes(schema: Schema): number {
+  return Math.floor(TEXT_BYTES / (2 * Math.max(2, schema.width))) - 16;
+}
+
+const CONTROL_BYTES = 192;
+const HEADER_BYTES = 64;
+
+/** Positions in the control words (Int32). */
+export const Control = { HEAD: 0, TAIL: 16, PRODUCER_WAITS: 32 } as const;
+
+/** Positions in a slot's header as Int32 … */
+export const Header = { COUNT: 0, FLAGS: 1, ENTRIES: 2, TEXT: 3, PAYLOADS: 8 } as const;
+/** … and as Float64. */
+export const HeaderTime = { WATERMARK_BEFORE: 2, WATERMARK_AFTER: 3 } as const;
+
+export const Flag = { WATERMARKS: 1, IDLE: 2, ACTIVE: 4, END: 8, FRAGMENT: 16, LAST_FRAGMENT: 32 } as const;
+
+export interface Slot {
+  readonly header: Int32Array;
+  readonly times: Float64Array;
+  readonly watermarks: Float64Array;
+  readonly text: Uint8Array;
+  /** Columns as a batch over the slot's memory. */
+  readonly batch: RecordBatch;
+}
+
+function columnBytes(kind: ColumnKind): number {
+  switch (kind) {
+    case 'f64':
+    case 'timestamp':
+    case 'bytes':
+      return 8 * BATCH_ROWS;
+    case 'i32':
+    case 'string':
+      return 4 * BATCH_ROWS;
+    case 'bool':
+      return BATCH_ROWS;
+  }
+}
+
+function slotBytes(schema: Schema): number {
+  const columns = schema.columns.reduce((sum, c) => sum + columnBytes(c.kind), 0);
+  return HEADER_BYTES + 16 * BATCH_ROWS + columns + TEXT_BYTES;
+}
+
+/** Bytes of shared memory of one channel. */
+export function ringBytes(schema: Schema): number {
+  return CONTROL_BYTES + SLOTS * slotBytes(schema);
+}
+
+/** Views over one channel's memory, for one side. */
+export class Ring {
+  readonly control: Int32Array;
+  readonly slots: readonly Slot[];
+
+  constructor(memory: SharedArrayBuffer, schema: Schema) {
+    this.control = new Int32Array(memory, 0, CONTROL_BYTES / 4);
+    this.slots = Array.from({ length: SLOTS }, (_, i) =>
+      mapSlot(memory, CONTROL_BYTES + i * slotBytes(schema), schema),
+    );
+  }
+}
+
+function mapSlot(memory: SharedArrayBuffer, base: number, schema: Schema): Slot {
+  let at = base;
+  const take = (bytes: number): number => {
+    const from = at;
+    at += bytes;
+    return from;
+  };
+  const headerAt = take(HEADER_BYTES);
+  const time = new Float64Array(memory, take(8 * BATCH_ROWS), BATCH_ROWS);
+  const watermarks = new Float64Array(memory, take(8 * BATCH_ROWS), BATCH_ROWS);
+  // Widest columns first, so that every view is aligned.
+  const width: Record<ColumnKind, number> = { f64: 0, timestamp: 0, bytes: 1, i32: 1, string: 1, bool: 2 };
+  const order = schema.columns.map((_, i) => i).sort((a, b) => width[kindAt(schema, a)] - width[kindAt(schema, b)]);
+  const columns: ColumnData[] = new Array(schema.width);
+  const bytesColumns: BytesColumn[] = [];
+  for (const i of order) {
+    const kind = kindAt(schema, i);
+    const from = take(columnBytes(kind));
+    switch (kind) {
+      case 'f64':
+      case 'timestamp':
+        columns[i] = new Float64Array(memory, from, BATCH_ROWS);
+        break;
+      case 'i32':
+      case 'string':
+        columns[i] = new Int32Array(memory, from, BATCH_ROWS);
+        break;
+      case 'bool':
+        columns[i] = new Uint8Array(memory, from, BATCH_ROWS);
+        break;
+      case 'bytes': {
+        const column = new BytesColumn(
+          BATCH_ROWS,
+          new Int32Array(memory, from, BATCH_ROWS),
+          new Int32Array(memory, from + 4 * BATCH_ROWS, BATCH_ROWS),
+        );
+        columns[i] = column;
+        bytesColumns.push(column);
+        break;
+      }
+    }
+  }
+  const text = new Uint8Array(memory, take(TEXT_BYTES), TEXT_BYTES);
+  for (const column of bytesColumns) column.data = text;
+  return {
+    header: new Int32Array(memory, headerAt, HEADER_BYTES / 4),
+    times: new Float64Array(memory, headerAt, HEADER_BYTES / 8),
+    watermarks,
+    text,
+    batch: new RecordBatch(
+      schema,
+      BATCH_ROWS,
+      columns,
+      time,
+      schema.columns.map(() => null),
+    ),
+  };
+}
+
+function kindAt(schema: Schema, i: number): ColumnKind {
+  return (schema.columns[i] as { kind: ColumnKind }).kind;
+}

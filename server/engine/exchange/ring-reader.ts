@@ -1,0 +1,188 @@
+/** The receiving end of a ring (`ring-layout.ts`): translates codes into the gate's dictionary and lends out slots as batches. */
+
+import type { Dictionary } from '../batch/dictionary.ts';
+import { BATCH_ROWS, BytesColumn, RecordBatch } from '../batch/record-batch.ts';
+import type { Schema } from '../batch/schema.ts';
+import { Control, Flag, Header, HeaderTime, type Ring, SLOTS, type Slot, TEXT_BYTES } from './ring-layout.ts';
+import { Encoding } from './ring-writer.ts';
+
+/** A published slot, in the order in which its parts count: the watermark before its rows, rows, the watermark behind, status or end. */
+export interface Arrival {
+  readonly watermarkBefore: number;
+  /** Null: no rows. Lent until `release`. Per-row watermarks are those of this channel alone. */
+  readonly rows: RecordBatch | null;
+  readonly watermarkAfter: number;
+  readonly idle: boolean | null;
+  readonly end: boolean;
+}
+
+interface TableOf {
+  readonly column: number;
+  table: Int32Array;
+  readonly codes: Int32Array;
+}
+
+export class RingReader {
+  readonly #ring: Ring;
+  readonly #notifyProducer: () => void;
+  readonly #dictionary: Dictionary;
+  readonly #views: RecordBatch[];
+  /** Per string column: the gate's code of each of the producer's. */
+  readonly #tables: TableOf[];
+  readonly #text: Uint8Array | null;
+  #tail = 0;
+  #fragments: Uint8Array[] = [];
+  readonly #large: Uint8Array[] = [];
+
+  /** `notifyProducer` wakes the producer's thread; called only while it waits for credits. */
+  constructor(ring: Ring, schema: Schema, dictionary: Dictionary, notifyProducer: () => void) {
+    this.#ring = ring;
+    this.#tail = Atomics.load(ring.control, Control.TAIL);
+    this.#notifyProducer = notifyProducer;
+    this.#dictionary = dictionary;
+    const hasBytes = schema.columns.some((c) => c.kind === 'bytes');
+    this.#text = hasBytes ? new Uint8Array(TEXT_BYTES) : null;
+    this.#tables = schema.columns.flatMap((c, column) =>
+      c.kind === 'string' ? [{ column, table: new Int32Array(1024).fill(-1), codes: new Int32Array(BATCH_ROWS) }] : [],
+    );
+    this.#views = ring.slots.map((slot) => this.#view(slot, schema));
+    dictionary.hold((mark) => {
+      for (const { table } of this.#tables) for (const code of table) if (code >= 0) mark(code);
+    });
+  }
+
+  /** Something was published that was not taken yet. */
+  get available(): boolean {
+    return Atomics.load(this.#ring.control, Control.HEAD) !== this.#tail;
+  }
+
+  /** The next slot, or null. Every slot taken is given back by `release`, before the next is taken. */
+  take(): Arrival | null {
+    while (this.available) {
+      const index = this.#tail & (SLOTS - 1);
+      const slot = this.#ring.slots[index] as Slot;
+      const flags = slot.header[Header.FLAGS] as number;
+      if ((flags & Flag.FRAGMENT) !== 0) {
+        this.#fragments.push(slot.text.slice(0, slot.header[Header.TEXT]));
+        if ((flags & Flag.LAST_FRAGMENT) !== 0) {
+          this.#large.push(Buffer.concat(this.#fragments));
+          this.#fragments = [];
+        }
+        this.release();
+        continue;
+      }
+      const count = slot.header[Header.COUNT] as number;
+      this.#readEntries(slot);
+      const view = this.#views[index] as RecordBatch;
+      if (count > 0) this.#fill(view, slot, count, (flags & Flag.WATERMARKS) !== 0);
+      return {
+        watermarkBefore: slot.times[HeaderTime.WATERMARK_BEFORE] as number,
+        rows: count > 0 ? view : null,
+        watermarkAfter: slot.times[HeaderTime.WATERMARK_AFTER] as number,
+        idle: (flags & Flag.IDLE) !== 0 ? true : (flags & Flag.ACTIVE) !== 0 ? false : null,
+        end: (flags & Flag.END) !== 0,
+      };
+    }
+    return null;
+  }
+
+  /** Gives the slot back: one credit for the producer. */
+  release(): void {
+    this.#tail = (this.#tail + 1) | 0;
+    const { control } = this.#ring;
+    Atomics.store(control, Control.TAIL, this.#tail);
+    if (
+      Atomics.load(control, Control.PRODUCER_WAITS) === 1 &&
+      Atomics.exchange(control, Control.PRODUCER_WAITS, 0) === 1
+    ) {
+      this.#notifyProducer();
+    }
+  }
+
+  #view(slot: Slot, schema: Schema): RecordBatch {
+    const columns = slot.batch.columns.map((data, i) => {
+      const kind = schema.columns[i]?.kind;
+      if (kind === 'string') return (this.#tables.find((t) => t.column === i) as { codes: Int32Array }).codes;
+      if (kind === 'bytes') {
+        const shared = data as BytesColumn;
+        return new BytesColumn(BATCH_ROWS, shared.start, shared.end);
+      }
+      return data;
+    });
+    const dictionaries = schema.columns.map((c) => (c.kind === 'string' ? this.#dictionary : null));
+    return new RecordBatch(schema, BATCH_ROWS, columns, slot.batch.time, dictionaries);
+  }
+
+  #readEntries(slot: Slot): void {
+    let at = 0;
+    const entries = slot.header[Header.ENTRIES] as number;
+    for (let e = 0; e < entries; e++) {
+      const words = new Int32Array(slot.text.buffer, slot.text.byteOffset + at, 3);
+      const column = (words[0] as number) >> 8;
+      const encoding = (words[0] as number) & 0xff;
+      const code = words[1] as number;
+      const length = words[2] as number;
+      at += 12;
+      const entry = this.#tables.find((t) => t.column === column) as TableOf;
+      if (encoding === Encoding.FORGET) {
+        entry.table.fill(-1);
+        continue;
+      }
+      let text: string;
+      if (encoding === Encoding.FRAGMENTS || encoding === Encoding.FRAGMENTS + 4) {
+        const value = this.#large.shift() as Uint8Array;
+        text = Buffer.from(value.buffer, value.byteOffset, value.length).toString(
+          encoding === Encoding.FRAGMENTS ? 'latin1' : 'utf16le',
+        );
+      } else {
+        const raw = Buffer.from(slot.text.buffer, slot.text.byteOffset + at, length);
+        text = raw.toString(encoding === Encoding.LATIN1 ? 'latin1' : 'utf16le');
+        at += (length + 3) & ~3;
+      }
+      if (code >= entry.table.length) {
+        const grown = new Int32Array(Math.max(code + 1, entry.table.length * 2)).fill(-1);
+        grown.set(entry.table);
+        entry.table = grown;
+      }
+      entry.table[code] = this.#dictionary.codeOf(text);
+    }
+  }
+
+  #fill(view: RecordBatch, slot: Slot, count: number, perRow: boolean): void {
+    view.size = count;
+    view.selection = null;
+    view.watermarks = perRow ? slot.watermarks : null;
+    for (const { column, table, codes } of this.#tables)
+      translate(slot.batch.columns[column] as Int32Array, table, codes, count);
+    if (this.#text === null) return;
+    const payloads = TEXT_BYTES - (slot.header[Header.PAYLOADS] as number);
+    this.#text.set(slot.text.subarray(payloads), payloads);
+    for (let i = 0; i < view.columns.length; i++) {
+      const column = view.columns[i];
+      if (column instanceof BytesColumn) this.#payloads(column, count);
+    }
+  }
+
+  /** Payloads are copied out: memory shared with another thread is not what decoders and files take. */
+  #payloads(column: BytesColumn, count: number): void {
+    const text = this.#text as Uint8Array;
+    column.data = text;
+    for (let row = 0; row < count; row++) {
+      if ((column.start[row] as number) < 0 || column.end[row] !== -1) continue;
+      const value = this.#large.shift() as Uint8Array;
+      const joined = new Uint8Array(column.data.length + value.length);
+      joined.set(column.data);
+      joined.set(value, column.data.length);
+      column.start[row] = column.data.length;
+      column.end[row] = joined.length;
+      column.data = joined;
+    }
+  }
+}
+
+function translate(codes: Int32Array, table: Int32Array, into: Int32Array, count: number): void {
+  for (let k = 0; k < count; k++) {
+    const code = codes[k] as number;
+    into[k] = code < 0 ? -1 : (table[code] as number);
+  }
+}

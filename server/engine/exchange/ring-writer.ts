@@ -1,0 +1,384 @@
+/** The sending end of a ring (`ring-layout.ts`): gathers rows into the open slot, sends along the strings the other side lacks. */
+
+import type { Dictionary } from '../batch/dictionary.ts';
+import { BATCH_ROWS, type BytesColumn, type RecordBatch } from '../batch/record-batch.ts';
+import type { Schema } from '../batch/schema.ts';
+import type { ChannelWriter } from './channel.ts';
+import { type CopyRows, makeCopyRows } from './copy-rows.ts';
+import {
+  Control,
+  Flag,
+  Header,
+  HeaderTime,
+  largeBytes,
+  type Ring,
+  SLOTS,
+  type Slot,
+  TEXT_BYTES,
+} from './ring-layout.ts';
+
+/** Bytes in front of an entry: column and encoding, code, length. */
+const ENTRY_BYTES = 12;
+export const Encoding = { LATIN1: 0, UTF16: 1, FRAGMENTS: 2, FORGET: 3 } as const;
+
+/** Which entries of a column's dictionary the other side has. */
+class SentCodes {
+  dictionary: Dictionary | null = null;
+  sent = new Uint8Array(1024);
+  /** Codes mean other strings from now on: the other side is to forget what it has, so that neither side grows without bound. */
+  forget = false;
+  readonly #listening = new WeakSet<Dictionary>();
+
+  use(dictionary: Dictionary): void {
+    if (dictionary !== this.dictionary) {
+      this.forget = this.dictionary !== null;
+      this.dictionary = dictionary;
+      this.sent.fill(0);
+      if (!this.#listening.has(dictionary)) {
+        this.#listening.add(dictionary);
+        dictionary.onSwept(() => {
+          if (this.dictionary !== dictionary) return;
+          this.sent.fill(0);
+          this.forget = true;
+        });
+      }
+    }
+    if (this.sent.length < dictionary.capacity) {
+      const grown = new Uint8Array(Math.max(dictionary.capacity, this.sent.length * 2));
+      grown.set(this.sent);
+      this.sent = grown;
+    }
+  }
+}
+
+export class RingWriter implements ChannelWriter {
+  readonly #ring: Ring;
+  readonly #large: number;
+  readonly #copy: CopyRows;
+  readonly #notify: () => void;
+  readonly #strings: { column: number; codes: SentCodes }[];
+  readonly #bytes: number[];
+  #head = 0;
+  #tailSeen = 0;
+  #open: Slot | null = null;
+  #rows = 0;
+  /** Bytes of text taken by new strings, from its beginning … */
+  #text = 0;
+  /** … and by payloads, from its end: the other side reads strings one behind the other. */
+  #payloads = 0;
+  #entries = 0;
+  #perRow = false;
+  #watermark = Number.NEGATIVE_INFINITY;
+  /** The open slot holds something the other side should see. */
+  #dirty = false;
+  /** A large value under way. */
+  #shipping: { value: Uint8Array; at: number } | null = null;
+  /** Columns of the row being written whose large value has been shipped. */
+  readonly #shipped = new Set<number>();
+
+  /** `notify` wakes the consumer's thread. */
+  constructor(ring: Ring, schema: Schema, notify: () => void) {
+    this.#ring = ring;
+    this.#head = Atomics.load(ring.control, Control.HEAD);
+    this.#tailSeen = Atomics.load(ring.control, Control.TAIL);
+    this.#large = largeBytes(schema);
+    this.#notify = notify;
+    this.#copy = makeCopyRows(schema);
+    this.#strings = schema.columns.flatMap((c, column) =>
+      c.kind === 'string' ? [{ column, codes: new SentCodes() }] : [],
+    );
+    this.#bytes = schema.columns.flatMap((c, column) => (c.kind === 'bytes' ? [column] : []));
+  }
+
+  ready(): boolean {
+    return this.#shipping === null && this.#slot() !== null;
+  }
+
+  write(batch: RecordBatch, rows: Int32Array | null, from: number, to: number, known = -1): number {
+    if (this.#shipping !== null && !this.#ship()) return from;
+    for (const { column, codes } of this.#strings) {
+      codes.use(batch.dictionaries[column] as Dictionary);
+      if (codes.forget && !this.#tellForget(column, codes)) return from;
+    }
+    let i = from;
+    while (i < to) {
+      const slot = this.#slot();
+      if (slot === null) return i;
+      const room = Math.min(to, i + BATCH_ROWS - this.#rows);
+      let end = room;
+      for (const { column, codes } of this.#strings) {
+        if (column !== known) end = firstUnsent(batch.columns[column] as Int32Array, codes.sent, rows, i, end);
+      }
+      if (this.#bytes.length > 0 && end > i) end = i + 1;
+      if (end === i || this.#bytes.length > 0) {
+        // A row that brings text along goes alone.
+        const fits = this.#placeText(batch, rows === null ? i : (rows[i] as number));
+        if (fits === 'no-credit') return i;
+        if (fits === 'next-slot') continue;
+        end = i + 1;
+      }
+      this.#append(slot, batch, rows, i, end);
+      i = end;
+      if (this.#rows === BATCH_ROWS) this.flush();
+    }
+    return i;
+  }
+
+  watermark(watermark: number): void {
+    if (watermark <= this.#watermark) return;
+    const slot = this.#slot() as Slot;
+    if (this.#rows > 0 && !this.#perRow) this.#startPerRow(slot);
+    this.#watermark = watermark;
+    if (this.#rows === 0) slot.times[HeaderTime.WATERMARK_BEFORE] = watermark;
+    this.#dirty = true;
+  }
+
+  idle(idle: boolean): void {
+    this.#flag(idle ? Flag.IDLE : Flag.ACTIVE);
+  }
+
+  end(): void {
+    this.#flag(Flag.END);
+  }
+
+  flush(): void {
+    const slot = this.#open;
+    if (slot === null || !this.#dirty) return;
+    slot.header[Header.COUNT] = this.#rows;
+    slot.header[Header.ENTRIES] = this.#entries;
+    slot.header[Header.TEXT] = this.#text;
+    slot.header[Header.PAYLOADS] = this.#payloads;
+    if (this.#perRow) slot.header[Header.FLAGS] = (slot.header[Header.FLAGS] as number) | Flag.WATERMARKS;
+    slot.times[HeaderTime.WATERMARK_AFTER] = this.#watermark;
+    this.#publish();
+  }
+
+  #flag(flag: number): void {
+    const slot = this.#slot() as Slot;
+    slot.header[Header.FLAGS] = (slot.header[Header.FLAGS] as number) | flag;
+    this.#dirty = true;
+    this.flush();
+  }
+
+  #publish(): void {
+    this.#open = null;
+    this.#head = (this.#head + 1) | 0;
+    Atomics.store(this.#ring.control, Control.HEAD, this.#head);
+    this.#notify();
+  }
+
+  /** The open slot; null: no credit. */
+  #slot(): Slot | null {
+    if (this.#open !== null) return this.#open;
+    const { control, slots } = this.#ring;
+    if (((this.#head - this.#tailSeen) | 0) >= SLOTS) {
+      this.#tailSeen = Atomics.load(control, Control.TAIL);
+      if (((this.#head - this.#tailSeen) | 0) >= SLOTS) {
+        // Asks to be woken, then looks again: the consumer may have freed a slot in between.
+        Atomics.store(control, Control.PRODUCER_WAITS, 1);
+        this.#tailSeen = Atomics.load(control, Control.TAIL);
+        if (((this.#head - this.#tailSeen) | 0) >= SLOTS) return null;
+      }
+    }
+    const slot = slots[this.#head & (SLOTS - 1)] as Slot;
+    slot.header.fill(0, 0, 4);
+    slot.times[HeaderTime.WATERMARK_BEFORE] = this.#watermark;
+    this.#open = slot;
+    this.#rows = 0;
+    this.#text = 0;
+    this.#payloads = 0;
+    this.#entries = 0;
+    this.#perRow = false;
+    this.#dirty = false;
+    return slot;
+  }
+
+  #append(slot: Slot, batch: RecordBatch, rows: Int32Array | null, from: number, to: number): void {
+    const at = this.#rows;
+    this.#copy(batch, rows, from, to, slot.batch, at);
+    this.#rows = at + to - from;
+    this.#dirty = true;
+    const watermarks = batch.watermarks;
+    if (watermarks !== null) {
+      const last = Math.max(this.#watermark, watermarks[rows === null ? to - 1 : (rows[to - 1] as number)] as number);
+      if (last > this.#watermark && !this.#perRow) this.#startPerRow(slot, at);
+      if (this.#perRow) {
+        copyWatermarks(watermarks, rows, from, to, this.#watermark, slot.watermarks, at);
+      }
+      this.#watermark = last;
+    } else if (this.#perRow) {
+      slot.watermarks.fill(this.#watermark, at, this.#rows);
+    }
+  }
+
+  /** From now on every row of the open slot says its watermark. */
+  #startPerRow(slot: Slot, rows = this.#rows): void {
+    this.#perRow = true;
+    slot.watermarks.fill(slot.times[HeaderTime.WATERMARK_BEFORE] as number, 0, rows);
+  }
+
+  /** Puts the strings and payloads that row `k` brings along into the open slot. */
+  #placeText(batch: RecordBatch, k: number): 'fits' | 'next-slot' | 'no-credit' {
+    for (const { column, codes } of this.#strings) {
+      const code = (batch.columns[column] as Int32Array)[k] as number;
+      if (code < 0 || codes.sent[code] === 1) continue;
+      const text = (codes.dictionary as Dictionary).get(code) ?? '';
+      const latin1 = isLatin1(text);
+      const length = latin1 ? text.length : text.length * 2;
+      const large = length > this.#large;
+      if (large && !this.#shipped.has(column)) {
+        return this.#startShipping(column, Buffer.from(text, latin1 ? 'latin1' : 'utf16le'))
+          ? 'next-slot'
+          : 'no-credit';
+      }
+      const padded = large ? 0 : (length + 3) & ~3;
+      const slot = this.#room(ENTRY_BYTES + padded);
+      if (slot === null) return 'next-slot';
+      this.#entry(
+        slot,
+        column,
+        code,
+        large ? Encoding.FRAGMENTS + (latin1 ? 0 : 4) : latin1 ? Encoding.LATIN1 : Encoding.UTF16,
+        length,
+        text,
+      );
+      codes.sent[code] = 1;
+      this.#shipped.delete(column);
+    }
+    let need = 0;
+    for (const column of this.#bytes) {
+      const source = batch.columns[column] as BytesColumn;
+      const start = source.start[k] as number;
+      const length = start < 0 ? 0 : (source.end[k] as number) - start;
+      if (length > this.#large && !this.#shipped.has(column)) {
+        return this.#startShipping(column, source.data.slice(start, start + length)) ? 'next-slot' : 'no-credit';
+      }
+      if (length <= this.#large) need += (length + 3) & ~3;
+    }
+    if (this.#bytes.length === 0) return 'fits';
+    const slot = this.#room(need);
+    if (slot === null) return 'next-slot';
+    for (const column of this.#bytes) this.#payload(slot, column, batch.columns[column] as BytesColumn, k);
+    return 'fits';
+  }
+
+  /** The open slot if that much text fits; otherwise publishes it, and null asks to begin again with the next. */
+  #room(bytes: number): Slot | null {
+    if (this.#text + this.#payloads + bytes <= TEXT_BYTES) return this.#open;
+    this.flush();
+    return null;
+  }
+
+  #entry(slot: Slot, column: number, code: number, encoding: number, length: number, text: string): void {
+    const at = this.#text;
+    const words = new Int32Array(slot.text.buffer, slot.text.byteOffset + at, 3);
+    words[0] = (column << 8) | encoding;
+    words[1] = code;
+    words[2] = length;
+    let p = at + ENTRY_BYTES;
+    if (encoding === Encoding.LATIN1) {
+      for (let i = 0; i < text.length; i++) slot.text[p + i] = text.charCodeAt(i);
+      p += length;
+    } else if (encoding === Encoding.UTF16) {
+      for (let i = 0; i < text.length; i++) {
+        const unit = text.charCodeAt(i);
+        slot.text[p + 2 * i] = unit & 0xff;
+        slot.text[p + 2 * i + 1] = unit >> 8;
+      }
+      p += length;
+    }
+    this.#text = (p + 3) & ~3;
+    this.#entries++;
+    this.#dirty = true;
+  }
+
+  /** Goes ahead of every row that is to come; rows gathered so far still mean what they meant. */
+  #tellForget(column: number, codes: SentCodes): boolean {
+    if (this.#rows > 0) this.flush();
+    let slot = this.#slot();
+    if (slot !== null && this.#text + this.#payloads + ENTRY_BYTES > TEXT_BYTES) {
+      this.flush();
+      slot = this.#slot();
+    }
+    if (slot === null) return false;
+    this.#entry(slot, column, 0, Encoding.FORGET, 0, '');
+    codes.forget = false;
+    return true;
+  }
+
+  /** A payload in the slot's text, or (end -1) the next value that came in fragments. */
+  #payload(slot: Slot, column: number, source: BytesColumn, k: number): void {
+    const target = slot.batch.columns[column] as BytesColumn;
+    const row = this.#rows;
+    const start = source.start[k] as number;
+    if (start < 0) {
+      target.start[row] = -1;
+      return;
+    }
+    const end = source.end[k] as number;
+    if (this.#shipped.delete(column)) {
+      target.start[row] = 0;
+      target.end[row] = -1;
+      return;
+    }
+    this.#payloads += (end - start + 3) & ~3;
+    const at = TEXT_BYTES - this.#payloads;
+    slot.text.set(source.data.subarray(start, end), at);
+    target.start[row] = at;
+    target.end[row] = at + end - start;
+  }
+
+  #startShipping(column: number, value: Uint8Array): boolean {
+    this.flush();
+    this.#shipped.add(column);
+    this.#shipping = { value, at: 0 };
+    return this.#ship();
+  }
+
+  /** Sends the rest of a large value, one slot per fragment; false: out of credits. */
+  #ship(): boolean {
+    const shipping = this.#shipping as { value: Uint8Array; at: number };
+    while (shipping.at < shipping.value.length) {
+      const slot = this.#slot();
+      if (slot === null) return false;
+      const end = Math.min(shipping.at + TEXT_BYTES, shipping.value.length);
+      slot.text.set(shipping.value.subarray(shipping.at, end));
+      slot.header[Header.TEXT] = end - shipping.at;
+      slot.header[Header.FLAGS] = Flag.FRAGMENT | (end === shipping.value.length ? Flag.LAST_FRAGMENT : 0);
+      slot.times[HeaderTime.WATERMARK_AFTER] = this.#watermark;
+      shipping.at = end;
+      this.#publish();
+    }
+    this.#shipping = null;
+    return true;
+  }
+}
+
+/** Of rows `rows[from .. to)`, none below `low`. */
+function copyWatermarks(
+  own: Float64Array,
+  rows: Int32Array | null,
+  from: number,
+  to: number,
+  low: number,
+  into: Float64Array,
+  at: number,
+): void {
+  for (let i = from, j = at; i < to; i++, j++) {
+    into[j] = Math.max(low, own[rows === null ? i : (rows[i] as number)] as number);
+  }
+}
+
+function firstUnsent(codes: Int32Array, sent: Uint8Array, rows: Int32Array | null, from: number, to: number): number {
+  if (rows === null) {
+    for (let i = from; i < to; i++) if (sent[codes[i] as number] === 0) return i;
+  } else {
+    for (let i = from; i < to; i++) if (sent[codes[rows[i] as number] as number] === 0) return i;
+  }
+  return to;
+}
+
+function isLatin1(text: string): boolean {
+  for (let i = 0; i < text.length; i++) if (text.charCodeAt(i) > 255) return false;
+  return true;
+}

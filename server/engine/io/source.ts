@@ -1,0 +1,102 @@
+/**
+ * What a connector implements to bring data in (Flink's FLIP-27 in our words).
+ *
+ *   main thread                          task manager thread, one per source subtask
+ *   ┌────────────┐  assign(split)        ┌──────────────┐  poll(batch)   ┌─────────────────┐
+ *   │ Enumerator │ ────────────────────> │ SourceReader │ <───────────── │ source operator │ ──> chain
+ *   │            │ <──────────────────── │              │ ─────────────> │                 │
+ *   └────────────┘  requestSplit()       └──────────────┘  rows          └─────────────────┘
+ *
+ * The number of splits has nothing to do with the parallelism. Splits and events cross threads: plain data only (structured clone).
+ */
+
+import type { Clock } from '#base/clock.ts';
+import type { Dictionary } from '../batch/dictionary.ts';
+import type { RecordBatch } from '../batch/record-batch.ts';
+import type { Fields, Schema } from '../batch/schema.ts';
+
+/** A part of the input that one reader reads in order. `id` is unique within the source and names it to people. */
+export interface Split {
+  readonly id: string;
+}
+
+export interface Source<F extends Fields = Fields, S extends Split = Split> {
+  readonly schema: Schema<F>;
+  /** Whether the input ends by itself. */
+  readonly bounded: boolean;
+  /** Runs on the main thread, once per job attempt. */
+  createEnumerator(context: EnumeratorContext<S>): Enumerator;
+  /** Runs in the subtask's thread. */
+  createReader(context: ReaderContext): SourceReader<S>;
+}
+
+export interface EnumeratorContext<S extends Split> {
+  readonly parallelism: number;
+  readonly clock: Clock;
+  assign(subtask: number, split: S): void;
+  /** That reader will get no more splits; it ends when it has read what it has. */
+  noMoreSplits(subtask: number): void;
+  /** Event to one reader's `onEvent`. */
+  send(subtask: number, event: unknown): void;
+  /** Fails the job. */
+  fail(error: unknown): void;
+}
+
+export interface Enumerator {
+  /** Every reader has started. */
+  start(): void;
+  /** A reader wants (another) split. */
+  onSplitRequest(subtask: number): void;
+  /** Control from outside the job (settings changed while it runs, injections). */
+  onControl?(event: unknown): void;
+  /** From a reader's `ReaderContext.send`. */
+  onReaderEvent?(subtask: number, event: unknown): void;
+  close(): void;
+}
+
+export interface ReaderContext {
+  readonly subtask: number;
+  readonly parallelism: number;
+  readonly clock: Clock;
+  /**
+   * The one dictionary of all string columns of the batches this reader fills. Between polls it may be swept: see `onDictionarySwept`. Codes a
+   * reader keeps for ever (a fixed set of devices) it holds with `Dictionary.hold`. */
+  readonly dictionary: Dictionary;
+  /** Asks the enumerator; the answer comes as `addSplit` or `noMoreSplits`. */
+  requestSplit(): void;
+  /** The split with this index (`SourceReader.addSplit`) is read to its end: it holds back no watermark any more. */
+  splitFinished(index: number): void;
+  /** There may be something to read again. Callable from I/O callbacks. */
+  wake(): void;
+  /** Event to the enumerator's `onReaderEvent`. */
+  send(event: unknown): void;
+}
+
+/** What `poll` found. */
+export const Poll = {
+  /** Rows were written, or may be at once: ask again. */
+  MORE: 0,
+  /** Nothing now: ask again after `ReaderContext.wake` or at `SourceReader.wakeAt`. */
+  WAIT: 1,
+  /** No row will ever come again. */
+  END: 2,
+} as const;
+export type Poll = (typeof Poll)[keyof typeof Poll];
+
+export interface SourceReader<S extends Split = Split> {
+  /** `index` names the split in `RecordBatch.split`; 0, 1, 2 … per reader, never used again. */
+  addSplit(split: S, index: number): void;
+  noMoreSplits(): void;
+  /**
+   * Writes up to `batch.capacity` rows of ONE split: columns, `time` (event timestamp, NaN where a row has none), `size`, `split`.
+   * The batch comes with size 0 and no selection; bytes columns are reset. Must not block and should return within about a millisecond.
+   */
+  poll(batch: RecordBatch): Poll;
+  /** Processing time in ms at which `poll` will have something after it said WAIT; Infinity: only `wake` knows. */
+  readonly wakeAt: number;
+  /** The dictionary was swept: forget every code that you did not hold. */
+  onDictionarySwept?(): void;
+  /** From the enumerator's `EnumeratorContext.send`. */
+  onEvent?(event: unknown): void;
+  close(): void;
+}

@@ -1,0 +1,48 @@
+/**
+ * Counters as plain cells in shared memory: the owning thread stores, once per batch; the main thread reads whenever it likes. Nobody sends
+ * messages, nobody locks; a reader may see one number newer than another.
+ *
+ *   one task per subtask of a job vertex:   [ task cells | operator 0 cells | operator 1 cells | … ]
+ */
+
+/** Cells of a task, in nanoseconds since its start unless said otherwise; the three shares of `flink-reference` §6.4. */
+export const TaskCell = {
+  BUSY: 0,
+  BACKPRESSURED: 1,
+  IDLE: 2,
+  /** 1 while the watermark status of the task's input (or source) is idle. */
+  IDLE_STATUS: 3,
+  /** 0 created, 1 running, 2 finished. */
+  PHASE: 4,
+  /** Bytes held by keyed state. */
+  STATE_BYTES: 5,
+} as const;
+export const TASK_CELLS = 8;
+
+/** Cells of one operator of a task; Flink's names beside. */
+export const OperatorCell = {
+  /** numRecordsIn */
+  RECORDS_IN: 0,
+  /** numRecordsOut, side outputs included */
+  RECORDS_OUT: 1,
+  /** currentInputWatermark; -Infinity before the first */
+  INPUT_WATERMARK: 2,
+  /** currentOutputWatermark */
+  OUTPUT_WATERMARK: 3,
+  /** numLateRecordsDropped: late rows that no side output took */
+  LATE_DROPPED: 4,
+  /** Distinct strings the operator's dictionaries hold */
+  DICTIONARY_ENTRIES: 5,
+} as const;
+export const OPERATOR_CELLS = 8;
+
+/** Cells of one subtask of a vertex with `operators` chained operators. */
+export function cellsPerTask(operators: number): number {
+  return TASK_CELLS + operators * OPERATOR_CELLS;
+}
+
+/** View of one operator's cells inside a task's. */
+export function operatorCells(task: Float64Array, operator: number): Float64Array {
+  const from = TASK_CELLS + operator * OPERATOR_CELLS;
+  return task.subarray(from, from + OPERATOR_CELLS);
+}

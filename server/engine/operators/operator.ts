@@ -1,0 +1,100 @@
+/**
+ * The operator contract. One method is required; every other life event is a hook with a harmless default.
+ *
+ *   open ─> (processBatch | processWatermark | processIdle | onTimer)* ─> endInput ─> close
+ *
+ * Credits. An operator emits only while `output.ready()`. It is called only when all its outputs are ready, so whoever emits at most one
+ * batch (or one watermark) per call need not ask. Whoever may emit more asks before each one; when the answer is no it remembers where it
+ * stopped, sets `pending` and goes on in `resume`. A batch it was given stays valid until it is no longer pending.
+ *
+ * Thread contract: one thread, never re-entered.
+ */
+
+import type { Clock } from '#base/clock.ts';
+import type { Dictionary } from '../batch/dictionary.ts';
+import type { RecordBatch } from '../batch/record-batch.ts';
+import type { Schema } from '../batch/schema.ts';
+import type { Output } from './output.ts';
+
+/** The first watermark of every operator: none yet (Java's Long.MIN_VALUE). */
+export const NO_WATERMARK = Number.NEGATIVE_INFINITY;
+/** The last one, at the end of the input (Java's Long.MAX_VALUE). */
+export const MAX_WATERMARK = Number.POSITIVE_INFINITY;
+
+export interface OperatorContext {
+  readonly subtask: number;
+  readonly parallelism: number;
+  readonly clock: Clock;
+  /** Schema of the batches that come; null for sources. */
+  readonly inputSchema: Schema | null;
+  /** Cells of this operator (`metrics/cells.ts`). */
+  readonly cells: Float64Array;
+  /** Main output. */
+  readonly output: Output;
+  /** Side output by tag; one without consumers if nobody reads it. */
+  sideOutput(tag: string): Output;
+  /** Splits of the source in this task, for watermarks per split. */
+  readonly splits: SplitTracker;
+  /** A dictionary this operator fills: swept between batches when it grows past its bound. */
+  own(dictionary: Dictionary): void;
+  /** Plain data to the main thread. */
+  report(message: unknown): void;
+  /** The operator has something to do again (`resume`, a timer that moved); callable from I/O callbacks. */
+  wake(): void;
+}
+
+/** Which splits of the task's source are being read: a split that has given no row yet holds the watermark back, a finished one does not. */
+export interface SplitTracker {
+  /** Indexes of splits assigned and not finished. */
+  readonly active: ReadonlySet<number>;
+  /** Changes whenever `active` does. */
+  readonly version: number;
+}
+
+export abstract class Operator {
+  protected context!: OperatorContext;
+  protected output!: Output;
+  /** Stopped for want of credits; call `resume` when the outputs are ready. */
+  pending = false;
+  /** Processing time in ms at which `onTimer` wants to be called; Infinity: not at all. */
+  nextTimer = Number.POSITIVE_INFINITY;
+
+  open(context: OperatorContext): void {
+    this.context = context;
+    this.output = context.output;
+  }
+
+  abstract processBatch(batch: RecordBatch): void;
+
+  processWatermark(watermark: number): void {
+    this.output.watermark(watermark);
+  }
+
+  /** The input's watermark status: idle inputs hold no watermark back. */
+  processIdle(idle: boolean): void {
+    this.output.idle(idle);
+  }
+
+  /** Only called while not pending and outputs ready. */
+  onTimer(_now: number): void {}
+
+  resume(): void {}
+
+  /** The input has ended; the MAX watermark came before. */
+  endInput(): void {}
+
+  /** The task has nothing else to do just now, or 100 ms have passed. */
+  onQuiet(): void {}
+
+  /** Bytes of keyed state held. */
+  get stateBytes(): number {
+    return 0;
+  }
+
+  /** Answers a question asked from outside; plain data in and out. */
+  inspect(_query: unknown): unknown {
+    return null;
+  }
+
+  close(): void {}
+}

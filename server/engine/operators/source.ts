@@ -1,0 +1,140 @@
+/**
+ * The head of a source task: polls a reader into batches, one split at a time. It has no input, so the task calls `poll` instead of
+ * `processBatch` whenever its outputs are ready.
+ */
+
+import type { Clock } from '#base/clock.ts';
+import { Dictionary } from '../batch/dictionary.ts';
+import { RecordBatch } from '../batch/record-batch.ts';
+import type { Fields } from '../batch/schema.ts';
+import { Poll, type Source, type SourceReader, type Split } from '../io/source.ts';
+import { OperatorCell } from '../metrics/cells.ts';
+import { MAX_WATERMARK, Operator, type OperatorContext, type SplitTracker } from './operator.ts';
+
+/** What the reader says to the enumerator, by way of the task. */
+export interface EnumeratorLink {
+  requestSplit(): void;
+  send(event: unknown): void;
+}
+
+/** Splits of one source task. */
+export class Splits implements SplitTracker {
+  readonly active = new Set<number>();
+  version = 0;
+  #next = 0;
+
+  add(): number {
+    const index = this.#next++;
+    this.active.add(index);
+    this.version++;
+    return index;
+  }
+
+  finish(index: number): void {
+    if (this.active.delete(index)) this.version++;
+  }
+}
+
+export class SourceOperator extends Operator {
+  readonly #source: Source<Fields, Split>;
+  readonly #splits: Splits;
+  readonly #link: EnumeratorLink;
+  readonly dictionary: Dictionary;
+  #reader!: SourceReader;
+  #batch!: RecordBatch;
+  readonly #finished: number[] = [];
+  #stopped = false;
+  #ended = false;
+
+  constructor(source: Source<Fields, Split>, splits: Splits, link: EnumeratorLink, dictionary = new Dictionary()) {
+    super();
+    this.#source = source;
+    this.#splits = splits;
+    this.#link = link;
+    this.dictionary = dictionary;
+  }
+
+  override open(context: OperatorContext): void {
+    super.open(context);
+    const clock: Clock = context.clock;
+    this.#batch = RecordBatch.allocate(this.#source.schema, this.dictionary);
+    this.#reader = this.#source.createReader({
+      subtask: context.subtask,
+      parallelism: context.parallelism,
+      clock,
+      dictionary: this.dictionary,
+      requestSplit: () => this.#link.requestSplit(),
+      splitFinished: (index) => this.#finished.push(index),
+      wake: () => context.wake(),
+      send: (event) => this.#link.send(event),
+    });
+  }
+
+  /** No row will come any more. */
+  get ended(): boolean {
+    return this.#ended;
+  }
+
+  /** Processing time at which there may be something again, ms. */
+  get wakeAt(): number {
+    return this.#reader.wakeAt;
+  }
+
+  /** Reads and emits one batch. Only while the outputs are ready; returns what the reader said. */
+  poll(): Poll {
+    this.#finishSplits();
+    const batch = this.#batch;
+    batch.size = 0;
+    batch.selection = null;
+    batch.watermarks = null;
+    for (const column of batch.columns) if ('reset' in column) column.reset();
+    const result = this.#stopped ? Poll.END : this.#reader.poll(batch);
+    if (batch.size > 0) {
+      const cells = this.context.cells;
+      cells[OperatorCell.RECORDS_IN] = (cells[OperatorCell.RECORDS_IN] as number) + batch.size;
+      this.output.emit(batch);
+    }
+    // Rows that wait for credits on their way through the chain still belong to their split.
+    if (this.output.ready()) this.#finishSplits();
+    if (result === Poll.END) this.#ended = true;
+    return result;
+  }
+
+  #finishSplits(): void {
+    while (this.#finished.length > 0) this.#splits.finish(this.#finished.pop() as number);
+  }
+
+  /** Ends the input where it is. */
+  stop(): void {
+    this.#stopped = true;
+  }
+
+  /** Codes this reader knows may be gone. */
+  onSwept(): void {
+    this.#reader.onDictionarySwept?.();
+  }
+
+  addSplit(split: Split): void {
+    this.#reader.addSplit(split, this.#splits.add());
+  }
+
+  noMoreSplits(): void {
+    this.#reader.noMoreSplits();
+  }
+
+  onEvent(event: unknown): void {
+    this.#reader.onEvent?.(event);
+  }
+
+  processBatch(): void {
+    throw new TypeError('A source has no input.');
+  }
+
+  override endInput(): void {
+    this.output.watermark(MAX_WATERMARK);
+  }
+
+  override close(): void {
+    this.#reader.close();
+  }
+}

@@ -1,0 +1,80 @@
+/**
+ * Keys as dense integers, whatever the key column is made of: string columns bring codes along, integers are given some here. A dense code
+ * makes finding a window's slot an array index, three times cheaper than any hash table.
+ *
+ * The operator holds the codes of its open windows (`hold`), so that a sweep of the dictionary leaves them alone.
+ */
+
+import { Dictionary, type Holder } from '../batch/dictionary.ts';
+import { BATCH_ROWS, type RecordBatch } from '../batch/record-batch.ts';
+import type { ColumnKind } from '../batch/schema.ts';
+
+export class KeyCodes {
+  readonly #column: number;
+  readonly #integers: boolean;
+  readonly #hold: Holder;
+  readonly #byInteger = new Map<number, number>();
+  /** By code. */
+  #integerOf = new Int32Array(0);
+  readonly #scratch: Int32Array;
+  /** Dictionary that the codes belong to. */
+  dictionary: Dictionary | null = null;
+
+  constructor(column: number, kind: ColumnKind, hold: Holder) {
+    this.#column = column;
+    this.#integers = kind !== 'string';
+    this.#hold = hold;
+    this.#scratch = new Int32Array(this.#integers ? BATCH_ROWS : 0);
+    if (this.#integers) this.#adopt(new Dictionary());
+  }
+
+  /** Code of the key of every row of the batch. */
+  of(batch: RecordBatch): Int32Array {
+    const column = batch.columns[this.#column] as Int32Array;
+    if (!this.#integers) {
+      const dictionary = batch.dictionaries[this.#column] as Dictionary;
+      if (dictionary !== this.dictionary) this.#adopt(dictionary);
+      return column;
+    }
+    const count = batch.count;
+    for (let i = 0; i < count; i++) {
+      const k = batch.row(i);
+      this.#scratch[k] = this.#codeOfInteger(column[k] as number);
+    }
+    return this.#scratch;
+  }
+
+  /** Turns the codes at `from .. to` of a result column into what such a column holds: codes of strings as they are, whole numbers. */
+  restore(column: Int32Array, from: number, to: number): void {
+    if (!this.#integers) return;
+    for (let k = from; k < to; k++) column[k] = this.#integerOf[column[k] as number] as number;
+  }
+
+  /** Key of a code, as text. */
+  name(code: number): string {
+    return this.dictionary?.get(code) ?? '';
+  }
+
+  #codeOfInteger(value: number): number {
+    let code = this.#byInteger.get(value);
+    if (code === undefined) {
+      code = (this.dictionary as Dictionary).codeOf(String(value));
+      this.#byInteger.set(value, code);
+      if (code >= this.#integerOf.length) {
+        const grown = new Int32Array(Math.max(1024, this.#integerOf.length * 2, code + 1));
+        grown.set(this.#integerOf);
+        this.#integerOf = grown;
+      }
+      this.#integerOf[code] = value;
+    }
+    return code;
+  }
+
+  #adopt(dictionary: Dictionary): void {
+    this.dictionary = dictionary;
+    dictionary.hold(this.#hold);
+    if (this.#integers) {
+      dictionary.onFree((_code, text) => this.#byInteger.delete(Number(text)));
+    }
+  }
+}

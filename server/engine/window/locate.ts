@@ -1,0 +1,49 @@
+/** The hot half of windowing: for every row the slot of its key in its window. Generated per operator, so that it stays one shape. */
+
+import type { RecordBatch } from '../batch/record-batch.ts';
+import type { TumblingWindows } from './assigners.ts';
+import type { Panes } from './panes.ts';
+
+/** Whoever handles rows that are not on the fast path. */
+export interface Placer {
+  place(number: number, code: number, k: number): number;
+  /** `place` asks to end the segment behind this row. */
+  readonly stop: boolean;
+}
+
+/**
+ * Fills `slots[i]` for rows `from .. to` of those that count and returns how far it got. `now` is the processing time in ms, used by
+ * processing-time windows only.
+ */
+export type Locate = (
+  slots: Int32Array,
+  batch: RecordBatch,
+  codes: Int32Array,
+  from: number,
+  to: number,
+  now: number,
+  panes: Panes,
+  placer: Placer,
+) => number;
+
+export function makeLocate(windows: TumblingWindows): Locate {
+  const time = windows.time === 'event' ? 'time[k]' : 'now';
+  // A true division: a multiplication by the inverse is off by one at borders for many sizes.
+  const number = `Math.floor((${time} - ${windows.offsetMs}) / ${windows.sizeMs})`;
+  return new Function(`return function locate(slots, batch, codes, from, to, now, panes, placer) {
+    const rows = batch.selection, time = batch.time;
+    let ring = panes.ring, index = panes.index, keys = panes.keys, mask = ring.length - 1;
+    for (let i = from; i < to; i++) {
+      const k = rows === null ? i : rows[i];
+      const w = ${number};
+      const code = codes[k];
+      const row = w & mask;
+      let slot;
+      if (ring[row] === w && (slot = index[row * keys + 1 + code]) !== 0) { slots[i] = slot; continue; }
+      slots[i] = placer.place(w, code, k);
+      if (placer.stop) return i + 1;
+      ring = panes.ring; index = panes.index; mask = ring.length - 1;
+    }
+    return to;
+  }`)() as Locate;
+}

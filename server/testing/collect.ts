@@ -1,0 +1,213 @@
+/**
+ * A whole job over rows in memory: a bounded source that cuts its splits into batches as it is told, and a sink that keeps everything, for
+ * `LocalExecutor`.
+ *
+ *   const results = new CollectSink();
+ *   const env = new StreamExecutionEnvironment({ name: 'test', parallelism: 2 });
+ *   env.fromSource(fromRows(Reading, rows, { splits: 3, cut: () => 7 }), 'rows').keyBy('device')….sinkTo(results, 'results');
+ *   new LocalExecutor(env.jobGraph(), { seed, channels: 'mixed' }).run();
+ */
+
+import { makeRowWriter, type RowWriter } from '#engine/batch/cursor.ts';
+import type { RecordBatch } from '#engine/batch/record-batch.ts';
+import type { Fields, Row, Schema } from '#engine/batch/schema.ts';
+import type { Committer, Sink, SinkWriter, WriterContext } from '#engine/io/sink.ts';
+import {
+  type Enumerator,
+  type EnumeratorContext,
+  Poll,
+  type ReaderContext,
+  type Source,
+  type SourceReader,
+  type Split,
+} from '#engine/io/source.ts';
+import { type PlainRow, rowsOf } from './harness.ts';
+
+export interface TimedRow<F extends Fields> {
+  readonly row: Row<F>;
+  /** Event timestamp, ms; null: none. */
+  readonly time: number | null;
+}
+
+export interface RowsOptions {
+  /** Row i belongs to split `i % splits`; 1 if not given. */
+  readonly splits?: number;
+  /** Rows of the next batch; 2,048 if not given. */
+  readonly cut?: () => number;
+  /**
+   * `together` (default): every reader gets its share of the splits at once and reads them in turns. `one-by-one`: a reader asks for the next
+   * split when it has read the one before.
+   */
+  readonly deal?: 'together' | 'one-by-one';
+  /** Called for every reader when it is made. */
+  readonly onReader?: (context: ReaderContext) => void;
+}
+
+interface RowsSplit extends Split {
+  readonly index: number;
+}
+
+/** A bounded source of rows in memory. */
+export function fromRows<F extends Fields>(
+  schema: Schema<F>,
+  rows: readonly TimedRow<F>[],
+  options: RowsOptions = {},
+): Source<F, RowsSplit> {
+  const splits = options.splits ?? 1;
+  return {
+    schema,
+    bounded: true,
+    createEnumerator: (context) => new RowsEnumerator(context, splits, options.deal ?? 'together'),
+    createReader: (context) => {
+      options.onReader?.(context);
+      return new RowsReader(
+        context,
+        schema,
+        (split) => rows.filter((_, i) => i % splits === split),
+        options.cut ?? (() => 2048),
+        options.deal ?? 'together',
+      );
+    },
+  };
+}
+
+class RowsEnumerator implements Enumerator {
+  readonly #context: EnumeratorContext<RowsSplit>;
+  readonly #splits: number;
+  readonly #deal: 'together' | 'one-by-one';
+  #next = 0;
+
+  constructor(context: EnumeratorContext<RowsSplit>, splits: number, deal: 'together' | 'one-by-one') {
+    this.#context = context;
+    this.#splits = splits;
+    this.#deal = deal;
+  }
+
+  start(): void {
+    if (this.#deal === 'one-by-one') return;
+    const { parallelism } = this.#context;
+    for (let index = 0; index < this.#splits; index++) this.#assign(index % parallelism, index);
+    for (let subtask = 0; subtask < parallelism; subtask++) this.#context.noMoreSplits(subtask);
+  }
+
+  onSplitRequest(subtask: number): void {
+    if (this.#next < this.#splits) this.#assign(subtask, this.#next++);
+    else this.#context.noMoreSplits(subtask);
+  }
+
+  close(): void {}
+
+  #assign(subtask: number, index: number): void {
+    this.#context.assign(subtask, { id: `rows-${index}`, index });
+  }
+}
+
+interface OpenSplit<F extends Fields> {
+  readonly index: number;
+  readonly rows: readonly TimedRow<F>[];
+  at: number;
+}
+
+class RowsReader<F extends Fields> implements SourceReader<RowsSplit> {
+  readonly #context: ReaderContext;
+  readonly #write: RowWriter;
+  readonly #rowsOf: (split: number) => readonly TimedRow<F>[];
+  readonly #cut: () => number;
+  readonly #asks: boolean;
+  readonly #open: OpenSplit<F>[] = [];
+  #complete = false;
+  readonly wakeAt = Number.POSITIVE_INFINITY;
+
+  constructor(
+    context: ReaderContext,
+    schema: Schema<F>,
+    rows: (split: number) => readonly TimedRow<F>[],
+    cut: () => number,
+    deal: 'together' | 'one-by-one',
+  ) {
+    this.#context = context;
+    this.#write = makeRowWriter(schema, 'rows');
+    this.#rowsOf = rows;
+    this.#cut = cut;
+    this.#asks = deal === 'one-by-one';
+    if (this.#asks) context.requestSplit();
+  }
+
+  addSplit(split: RowsSplit, index: number): void {
+    this.#open.push({ index, rows: this.#rowsOf(split.index), at: 0 });
+  }
+
+  noMoreSplits(): void {
+    this.#complete = true;
+  }
+
+  poll(batch: RecordBatch): Poll {
+    const split = this.#open.shift();
+    if (split === undefined) return this.#complete ? Poll.END : Poll.WAIT;
+    const rows = split.rows.slice(split.at, split.at + Math.min(this.#cut(), batch.capacity));
+    for (const [k, { row, time }] of rows.entries()) {
+      this.#write(batch, k, row);
+      batch.time[k] = time ?? Number.NaN;
+    }
+    batch.size = rows.length;
+    batch.split = split.index;
+    split.at += rows.length;
+    if (split.at < split.rows.length) {
+      this.#open.push(split);
+    } else {
+      this.#context.splitFinished(split.index);
+      if (this.#asks) this.#context.requestSplit();
+    }
+    return Poll.MORE;
+  }
+
+  close(): void {}
+}
+
+export interface CollectedRow {
+  readonly row: PlainRow;
+  readonly time: number | null;
+  readonly subtask: number;
+}
+
+/** Keeps what is written, in order of arrival; what is committed as well. */
+export class CollectSink implements Sink<CollectedRow[]> {
+  readonly rows: CollectedRow[] = [];
+  readonly committed: CollectedRow[] = [];
+  /** Writers made, closed, and commits. */
+  opened = 0;
+  closed = 0;
+  commits = 0;
+
+  createWriter(context: WriterContext): SinkWriter<CollectedRow[]> {
+    this.opened++;
+    let staged: CollectedRow[] = [];
+    return {
+      write: (batch) => {
+        for (const [i, row] of rowsOf(batch).entries()) {
+          const time = batch.time[batch.row(i)] as number;
+          const collected = { row, time: Number.isNaN(time) ? null : time, subtask: context.subtask };
+          this.rows.push(collected);
+          staged.push(collected);
+        }
+      },
+      prepareCommit: () => {
+        const handed = staged;
+        staged = [];
+        return handed.length === 0 ? [] : [handed];
+      },
+      close: () => {
+        this.closed++;
+      },
+    };
+  }
+
+  createCommitter(): Committer<CollectedRow[]> {
+    return {
+      commit: (committables) => {
+        this.commits++;
+        for (const rows of committables) this.committed.push(...rows);
+      },
+    };
+  }
+}
