@@ -1,0 +1,168 @@
+/**
+ * A whole job in one thread, under a clock that the caller moves: the same operators, gates, rings and writers as in the task managers. What
+ * runs next is drawn from a seed, so that a run can be repeated exactly.
+ */
+
+import { ManualClock } from '#base/clock.ts';
+import { WeirError } from '#base/errors.ts';
+import { Random } from '#base/random.ts';
+import { ringBytes } from '#engine/exchange/ring-layout.ts';
+import type { JobGraph } from '#engine/graph/job-graph.ts';
+import type { Enumerator, Split } from '#engine/io/source.ts';
+import { Step, type Subtask, SubtaskFailure } from '../task/subtask.ts';
+import { channelsOf, newCells, type SubtaskId, wire } from '../task/wiring.ts';
+
+export interface LocalOptions {
+  /** Draws which subtask steps next; the same seed gives the same run. */
+  readonly seed?: number;
+  readonly clock?: ManualClock;
+  /** `ring`: every channel is a ring, as between threads. `direct` (default): batches are handed over by reference. `mixed`: drawn from the seed. */
+  readonly channels?: 'direct' | 'ring' | 'mixed';
+}
+
+export class LocalExecutor {
+  readonly clock: ManualClock;
+  readonly graph: JobGraph;
+  /** Per vertex, per subtask. */
+  readonly cells: Float64Array[][];
+  /** What operators reported, in order. */
+  readonly reports: { operator: string; message: unknown }[] = [];
+  readonly #subtasks: Subtask[];
+  readonly #random: Random;
+  readonly #enumerators = new Map<number, Enumerator>();
+  /** Readers may ask before the enumerators start. */
+  readonly #earlyRequests: SubtaskId[] = [];
+  #failure: unknown = null;
+
+  constructor(graph: JobGraph, options: LocalOptions = {}) {
+    this.graph = graph;
+    this.clock = options.clock ?? new ManualClock();
+    this.#random = new Random(options.seed ?? 1);
+    this.cells = graph.vertices.map((v, i) =>
+      Array.from({ length: v.parallelism }, () => newCells(graph, i, (n) => new ArrayBuffer(n))),
+    );
+    const ids: SubtaskId[] = graph.vertices.flatMap((v, vertex) =>
+      Array.from({ length: v.parallelism }, (_, index) => ({ vertex, index })),
+    );
+    const mode = options.channels ?? 'direct';
+    const rings = channelsOf(graph).map((c) => {
+      const ring = mode === 'ring' || (mode === 'mixed' && this.#random.next() < 0.5);
+      const edge = graph.edges[c.edge];
+      return ring && edge !== undefined ? new SharedArrayBuffer(ringBytes(edge.schema)) : null;
+    });
+    this.#subtasks = wire({
+      graph,
+      subtasks: ids,
+      cells: (id) => this.cells[id.vertex]?.[id.index] as Float64Array,
+      ring: (channel) => rings[channel] ?? null,
+      notify: () => () => {},
+      nanos: () => this.clock.nanos(),
+      host: (id) => ({
+        clock: this.clock,
+        wake: () => {},
+        report: (operator, message) => this.reports.push({ operator, message }),
+        enumerator: {
+          requestSplit: () => {
+            const enumerator = this.#enumerators.get(id.vertex);
+            if (enumerator === undefined) this.#earlyRequests.push(id);
+            else enumerator.onSplitRequest(id.index);
+          },
+          send: (event) => this.#enumerators.get(id.vertex)?.onReaderEvent?.(id.index, event),
+        },
+      }),
+    });
+    for (const [vertex, v] of graph.vertices.entries()) {
+      const source = v.operators[0]?.source;
+      if (!source) continue;
+      const subtask = (i: number): Subtask => this.#subtasks.find((s) => s.vertex === v && s.index === i) as Subtask;
+      const enumerator = source.createEnumerator({
+        parallelism: v.parallelism,
+        clock: this.clock,
+        assign: (i: number, split: Split) => subtask(i).addSplit(split),
+        noMoreSplits: (i) => subtask(i).noMoreSplits(),
+        send: (i, event) => subtask(i).sourceEvent(event),
+        fail: (error) => {
+          this.#failure = error;
+        },
+      });
+      this.#enumerators.set(vertex, enumerator);
+    }
+    for (const enumerator of this.#enumerators.values()) enumerator.start();
+    for (const id of this.#earlyRequests.splice(0)) this.#enumerators.get(id.vertex)?.onSplitRequest(id.index);
+  }
+
+  get finished(): boolean {
+    return this.#subtasks.every((s) => s.finished);
+  }
+
+  /** Control from outside to the source of a vertex. */
+  control(vertex: number, event: unknown): void {
+    this.#enumerators.get(vertex)?.onControl?.(event);
+  }
+
+  inspect(operatorId: string, query: unknown): unknown[] {
+    return this.#subtasks
+      .filter((s) => s.vertex.operators.some((o) => o.id === operatorId))
+      .map((s) => s.inspect(operatorId, query));
+  }
+
+  /** Steps subtasks until none can do anything at the present time. */
+  settle(): void {
+    const live = [...this.#subtasks];
+    let still = 0;
+    while (still < 2) {
+      for (let i = live.length - 1; i > 0; i--) {
+        const j = this.#random.below(i + 1);
+        [live[i], live[j]] = [live[j] as Subtask, live[i] as Subtask];
+      }
+      let worked = false;
+      for (const subtask of live) if (!subtask.finished && this.#step(subtask) === Step.WORKED) worked = true;
+      if (this.#failure !== null) throw this.#failure;
+      still = worked ? 0 : still + 1;
+    }
+  }
+
+  #step(subtask: Subtask): Step {
+    try {
+      return subtask.step();
+    } catch (error) {
+      throw error instanceof SubtaskFailure ? error.cause : error;
+    }
+  }
+
+  /** Moves time and lets everything due happen, in order. */
+  advance(ms: number): void {
+    const until = this.clock.now() + ms;
+    this.settle();
+    for (;;) {
+      const at = this.#nextWake();
+      if (at > until) break;
+      this.clock.set(Math.max(at, this.clock.now() + 1));
+      this.settle();
+    }
+    this.clock.set(until);
+    this.settle();
+  }
+
+  /** Runs a bounded job to its end, moving time as needed. Fails when nothing can ever move again. */
+  run(): void {
+    this.settle();
+    while (!this.finished) {
+      const at = this.#nextWake();
+      if (at === Number.POSITIVE_INFINITY)
+        throw new WeirError('STALLED', `Job ${this.graph.name} has stalled: no subtask has anything to do.`);
+      this.clock.set(Math.max(at, this.clock.now() + 1));
+      this.settle();
+    }
+    this.close();
+  }
+
+  close(): void {
+    for (const enumerator of this.#enumerators.values()) enumerator.close();
+    for (const subtask of this.#subtasks) subtask.close();
+  }
+
+  #nextWake(): number {
+    return Math.min(...this.#subtasks.map((s) => s.wakeAt));
+  }
+}

@@ -1,0 +1,210 @@
+/**
+ * One worker thread: runs the subtasks placed on it in one loop. There is no `await` in a record's path; the loop lets the event loop have a
+ * turn twice a millisecond, so that messages, files and timers go on, and sleeps on its doorbell when nobody has anything to do.
+ *
+ *   messages ──> mail of a subtask ──┐
+ *   rings of other threads ──bell────┼──> loop: step every subtask, consumers first ──> sleep until bell, timer or mail
+ *   I/O callbacks ──wake─────────────┘
+ */
+
+import { systemClock } from '#base/clock.ts';
+import { messageOf, WeirError } from '#base/errors.ts';
+import type { JobGraph } from '#engine/graph/job-graph.ts';
+import type {
+  Deployment,
+  FailureReport,
+  FromTaskManager,
+  JobSpec,
+  SubtaskCommand,
+  TaskManagerInit,
+  ToTaskManager,
+} from '../messages.ts';
+import { Step, type Subtask, SubtaskFailure } from '../task/subtask.ts';
+import { type SubtaskId, wire } from '../task/wiring.ts';
+import { Doorbell } from './doorbell.ts';
+
+/** The event loop gets a turn at least this often, ns: messages bring the next split of a file, and 5 ms cost half the speed of two readers. */
+const YIELD_NANOS = 0.5e6;
+/** Longest sleep, ms: idle times and quiet moments stay current. */
+const SLEEP_MS = 100;
+
+interface Deployed {
+  readonly job: number;
+  readonly subtasks: Subtask[];
+  failed: boolean;
+}
+
+export interface TaskManagerPort {
+  send(message: FromTaskManager): void;
+}
+
+export class TaskManager {
+  readonly #index: number;
+  readonly #bells: Doorbell[];
+  readonly #bell: Doorbell;
+  readonly #port: TaskManagerPort;
+  readonly #build: (spec: JobSpec) => JobGraph;
+  readonly #jobs = new Map<number, Deployed>();
+
+  constructor(init: TaskManagerInit, port: TaskManagerPort, build: (spec: JobSpec) => JobGraph) {
+    this.#index = init.index;
+    this.#bells = init.bells.map((memory) => new Doorbell(memory));
+    this.#bell = this.#bells[init.index] as Doorbell;
+    this.#port = port;
+    this.#build = build;
+  }
+
+  receive(message: ToTaskManager): void {
+    switch (message.type) {
+      case 'deploy':
+        this.#deploy(message.deployment);
+        break;
+      case 'subtask':
+        this.#command(message.job, message.id, message.command);
+        break;
+      case 'inspect':
+        this.#inspect(message.job, message.request, message.operator, message.query);
+        break;
+      case 'dispose':
+        this.#dispose(message.job);
+        break;
+    }
+    this.#bell.ring();
+  }
+
+  /** Runs until the thread ends. */
+  async loop(): Promise<never> {
+    let lastYield = systemClock.nanos();
+    for (;;) {
+      const seen = this.#bell.count;
+      let worked = false;
+      for (const deployed of this.#jobs.values()) if (this.#drive(deployed)) worked = true;
+      if (!worked) {
+        await this.#bell.sleep(seen, this.#sleepMs());
+        lastYield = systemClock.nanos();
+      } else if (systemClock.nanos() - lastYield > YIELD_NANOS) {
+        await new Promise<void>((resolve) => setImmediate(resolve));
+        lastYield = systemClock.nanos();
+      }
+    }
+  }
+
+  #drive(deployed: Deployed): boolean {
+    if (deployed.failed) return false;
+    let worked = false;
+    for (const subtask of deployed.subtasks) {
+      if (subtask.finished) continue;
+      try {
+        const outcome = subtask.step();
+        if (outcome === Step.WORKED) worked = true;
+        if (outcome === Step.FINISHED) {
+          worked = true;
+          this.#port.send({
+            type: 'finished',
+            job: deployed.job,
+            id: { vertex: subtask.vertexIndex, index: subtask.index },
+          });
+        }
+      } catch (error) {
+        deployed.failed = true;
+        const [failed, cause] = error instanceof SubtaskFailure ? [error.subtask, error.cause] : [subtask, error];
+        const where = `${failed.vertex.name} (${failed.index + 1}/${failed.vertex.parallelism})`;
+        this.#port.send({ type: 'failed', job: deployed.job, where, error: report(cause) });
+        return false;
+      }
+    }
+    return worked;
+  }
+
+  #sleepMs(): number {
+    const now = systemClock.now();
+    let at = now + SLEEP_MS;
+    for (const deployed of this.#jobs.values()) {
+      if (deployed.failed) continue;
+      for (const subtask of deployed.subtasks) at = Math.min(at, subtask.wakeAt);
+    }
+    return Math.max(1, at - now);
+  }
+
+  #deploy(deployment: Deployment): void {
+    const { job, spec, placement, rings, cells } = deployment;
+    try {
+      const subtasks = wire({
+        graph: this.#build(spec),
+        subtasks: deployment.subtasks,
+        cells: (id) => new Float64Array(cells[id.vertex]?.[id.index] as SharedArrayBuffer),
+        ring: (channel) => rings[channel] ?? null,
+        notify: (id) => {
+          const bell = this.#bells[placement[id.vertex]?.[id.index] as number] as Doorbell;
+          return () => bell.ring();
+        },
+        nanos: () => systemClock.nanos(),
+        host: (id) => ({
+          clock: systemClock,
+          wake: () => this.#bell.ring(),
+          report: (operator, message) => this.#port.send({ type: 'report', job, id, operator, message }),
+          enumerator: {
+            requestSplit: () => this.#port.send({ type: 'split-request', job, id }),
+            send: (event) => this.#port.send({ type: 'reader-event', job, id, event }),
+          },
+        }),
+      });
+      this.#jobs.set(job, { job, subtasks, failed: false });
+      this.#port.send({ type: 'deployed', job });
+    } catch (error) {
+      this.#port.send({
+        type: 'failed',
+        job,
+        where: `deployment on task manager ${this.#index + 1}`,
+        error: report(error),
+      });
+    }
+  }
+
+  #command(job: number, id: SubtaskId, command: SubtaskCommand): void {
+    const subtask = this.#jobs.get(job)?.subtasks.find((s) => s.vertexIndex === id.vertex && s.index === id.index);
+    if (subtask === undefined) return;
+    switch (command.type) {
+      case 'add-split':
+        subtask.addSplit(command.split);
+        break;
+      case 'no-more-splits':
+        subtask.noMoreSplits();
+        break;
+      case 'source-event':
+        subtask.sourceEvent(command.event);
+        break;
+      case 'stop':
+        subtask.stop();
+        break;
+    }
+  }
+
+  #inspect(job: number, request: number, operator: string, query: unknown): void {
+    const answers: unknown[] = [];
+    for (const subtask of this.#jobs.get(job)?.subtasks ?? []) {
+      if (subtask.vertex.operators.some((o) => o.id === operator)) answers.push(subtask.inspect(operator, query));
+    }
+    this.#port.send({ type: 'inspected', job, request, answers });
+  }
+
+  #dispose(job: number): void {
+    for (const subtask of this.#jobs.get(job)?.subtasks ?? []) {
+      try {
+        subtask.close();
+      } catch (error) {
+        this.#port.send({ type: 'failed', job, where: `closing ${subtask.vertex.name}`, error: report(error) });
+      }
+    }
+    this.#jobs.delete(job);
+    this.#port.send({ type: 'disposed', job });
+  }
+}
+
+function report(error: unknown): FailureReport {
+  return {
+    code: error instanceof WeirError ? error.code : 'INTERNAL',
+    message: messageOf(error),
+    stack: error instanceof Error ? (error.stack ?? '') : '',
+  };
+}

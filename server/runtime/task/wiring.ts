@@ -1,0 +1,156 @@
+/**
+ * Which subtasks of an exchange are connected, and the subtasks of one thread with their channels in place. The same wiring serves a task
+ * manager, where some channels are rings to other threads, and the local executor, where none need be.
+ */
+
+import type { ChannelWriter } from '#engine/exchange/channel.ts';
+import { Ring } from '#engine/exchange/ring-layout.ts';
+import { RingWriter } from '#engine/exchange/ring-writer.ts';
+import type { JobEdge, JobGraph, JobVertex } from '#engine/graph/job-graph.ts';
+import { cellsPerTask } from '#engine/metrics/cells.ts';
+import { Subtask, type SubtaskHost } from './subtask.ts';
+
+/** Consumer subtasks that a producer subtask reaches, ascending (`flink-reference`: rescale spreads over a local share). */
+export function consumersOf(edge: JobEdge, producer: number, producers: number, consumers: number): number[] {
+  switch (edge.partitioner.kind) {
+    case 'forward':
+      return [producer];
+    case 'rescale':
+      if (consumers >= producers) {
+        const first = Math.ceil((producer * consumers) / producers);
+        const end = Math.ceil(((producer + 1) * consumers) / producers);
+        return Array.from({ length: end - first }, (_, i) => first + i);
+      }
+      return [Math.floor(((producer + 1) * consumers - 1) / producers)];
+    default:
+      return Array.from({ length: consumers }, (_, i) => i);
+  }
+}
+
+export interface Channel {
+  /** Index into `JobGraph.edges`. */
+  readonly edge: number;
+  readonly from: number;
+  readonly to: number;
+  /** Number of the channel in the consumer's gate. */
+  readonly input: number;
+}
+
+/** Every channel of a job, in an order that every thread works out alike. */
+export function channelsOf(graph: JobGraph): Channel[] {
+  const channels: Channel[] = [];
+  const inputs = new Map<string, number>();
+  for (const [e, edge] of graph.edges.entries()) {
+    const producers = (graph.vertices[edge.from] as JobVertex).parallelism;
+    const consumers = (graph.vertices[edge.to] as JobVertex).parallelism;
+    for (let from = 0; from < producers; from++) {
+      for (const to of consumersOf(edge, from, producers, consumers)) {
+        const gate = `${edge.to}/${to}`;
+        const input = inputs.get(gate) ?? 0;
+        inputs.set(gate, input + 1);
+        channels.push({ edge: e, from, to, input });
+      }
+    }
+  }
+  return channels;
+}
+
+/** A subtask by vertex and index. */
+export interface SubtaskId {
+  readonly vertex: number;
+  readonly index: number;
+}
+
+export interface WiringOptions {
+  readonly graph: JobGraph;
+  /** The subtasks of this thread. */
+  readonly subtasks: readonly SubtaskId[];
+  readonly host: (id: SubtaskId) => SubtaskHost;
+  readonly cells: (id: SubtaskId) => Float64Array;
+  /** Memory of a channel that leaves the thread (or should be a ring anyway), by its index in `channelsOf`; null: both ends are here. */
+  readonly ring: (channel: number) => SharedArrayBuffer | null;
+  /** Wakes the thread of a subtask. */
+  readonly notify: (id: SubtaskId) => () => void;
+  readonly nanos: () => number;
+}
+
+/** Makes the subtasks of one thread, connects them, and opens them. Consumers come first, so that a loop in this order empties before it fills. */
+export function wire(options: WiringOptions): Subtask[] {
+  const { graph } = options;
+  const channels = channelsOf(graph);
+  const key = (vertex: number, index: number): string => `${vertex}/${index}`;
+  const made = new Map<string, Subtask>();
+  for (const id of options.subtasks) {
+    const inputs = channels.filter((c) => graph.edges[c.edge]?.to === id.vertex && c.to === id.index).length;
+    made.set(
+      key(id.vertex, id.index),
+      new Subtask(graph, id.vertex, id.index, inputs, options.cells(id), options.host(id)),
+    );
+  }
+  for (const consumer of made.values()) adoptLocalSource(graph, consumer, channels, made, options);
+  const writers = new Map<string, ChannelWriter[]>();
+  for (const [c, channel] of channels.entries()) {
+    const edge = graph.edges[channel.edge] as JobEdge;
+    const producer = made.get(key(edge.from, channel.from));
+    const consumer = made.get(key(edge.to, channel.to));
+    const memory = options.ring(c);
+    let writer: ChannelWriter | null = null;
+    if (memory !== null) {
+      if (consumer !== undefined) {
+        consumer.gate?.addRing(
+          channel.input,
+          new Ring(memory, edge.schema),
+          options.notify({ vertex: edge.from, index: channel.from }),
+        );
+      }
+      if (producer !== undefined) {
+        writer = new RingWriter(
+          new Ring(memory, edge.schema),
+          edge.schema,
+          options.notify({ vertex: edge.to, index: channel.to }),
+        );
+      }
+    } else if (producer !== undefined && consumer !== undefined) {
+      writer = consumer.gate?.addLocal(channel.input, options.nanos, (ns) => producer.servedBy(consumer, ns)) ?? null;
+    }
+    if (writer !== null) {
+      const name = `${key(edge.from, channel.from)}#${channel.edge}`;
+      const list = writers.get(name) ?? [];
+      list.push(writer);
+      writers.set(name, list);
+    }
+  }
+  for (const [name, list] of writers) {
+    const [subtask, edge] = name.split('#') as [string, string];
+    made.get(subtask)?.connect(Number(edge), list);
+  }
+  const ordered = [...made.entries()]
+    .sort(([a], [b]) => Number(b.split('/')[0]) - Number(a.split('/')[0]))
+    .map(([, s]) => s);
+  for (const subtask of ordered) subtask.open();
+  return ordered;
+}
+
+/** A consumer with one source in its own thread takes over that source's codes: most of its rows then need no translation. */
+function adoptLocalSource(
+  graph: JobGraph,
+  consumer: Subtask,
+  channels: readonly Channel[],
+  made: ReadonlyMap<string, Subtask>,
+  options: WiringOptions,
+): void {
+  const local = channels.flatMap((channel, c) => {
+    const edge = graph.edges[channel.edge] as JobEdge;
+    const feeds = edge.to === consumer.vertexIndex && channel.to === consumer.index && options.ring(c) === null;
+    return feeds ? [made.get(`${edge.from}/${channel.from}`)] : [];
+  });
+  const [producer] = local;
+  if (local.length !== 1 || producer === undefined || producer.gate !== null) return;
+  consumer.gate?.adopt(producer.sourceDictionary, () => producer.finished);
+}
+
+/** Cells of one subtask. */
+export function newCells(graph: JobGraph, vertex: number, memory: (bytes: number) => ArrayBufferLike): Float64Array {
+  const count = cellsPerTask((graph.vertices[vertex] as JobVertex).operators.length);
+  return new Float64Array(memory(count * 8));
+}
