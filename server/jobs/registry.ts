@@ -1,0 +1,29 @@
+/** The jobs that ship with Weir, by name. */
+
+import { UsageError } from '#base/errors.ts';
+import type { JobGraph } from '#engine/graph/job-graph.ts';
+import { buildIot, type IotParams } from './iot.ts';
+
+export interface AvailableJob {
+  readonly name: string;
+  /** One line for people. */
+  readonly description: string;
+}
+
+const JOBS: readonly (AvailableJob & { build: (params: unknown) => JobGraph })[] = [
+  {
+    name: 'iot',
+    description: 'Readings of IoT devices: validated, keyed by device, min / max / avg per sensor in tumbling windows.',
+    build: (params) => buildIot(params as IotParams),
+  },
+];
+
+export const availableJobs: readonly AvailableJob[] = JOBS;
+
+/** The graph of a job; the same in every thread that is given the same spec. An unknown name is an error that lists the known ones. */
+export function buildJob(spec: { readonly name: string; readonly params: unknown }): JobGraph {
+  const job = JOBS.find((j) => j.name === spec.name);
+  if (job === undefined)
+    throw new UsageError(`There is no job "${spec.name}"; there are: ${JOBS.map((j) => j.name).join(', ')}.`);
+  return job.build(spec.params);
+}

@@ -1,0 +1,130 @@
+import { describe, expect, it } from 'vitest';
+import { ManualClock } from '#base/clock.ts';
+import { type InjectionSpec, LIMITS } from '#shared/live.ts';
+import { type InjectionControl, type InjectionNews, Injections, MAX_RUNNING, readSpec } from './injections.ts';
+
+function lab() {
+  const clock = new ManualClock(1000);
+  let timers: { run: () => void; at: number }[] = [];
+  const sent: InjectionControl[] = [];
+  const news: InjectionNews[] = [];
+  const injections = new Injections({
+    clock,
+    control: (message) => sent.push(message),
+    timers: {
+      set(run, ms) {
+        const timer = { run, at: clock.now() + ms };
+        timers.push(timer);
+        return timer;
+      },
+      clear(timer) {
+        timers = timers.filter((t) => t !== timer);
+      },
+    },
+  });
+  injections.onNews((n) => news.push(n));
+  const pass = (ms: number): void => {
+    const until = clock.now() + ms;
+    for (;;) {
+      const next = timers.filter((t) => t.at <= until).sort((a, b) => a.at - b.at)[0];
+      if (!next) break;
+      timers = timers.filter((t) => t !== next);
+      clock.set(Math.max(clock.now(), next.at));
+      next.run();
+    }
+    clock.set(until);
+  };
+  return { injections, sent, news, pass, pending: () => timers.length };
+}
+
+const malformed: InjectionSpec = { kind: 'malformed', strength: 20, durationMs: 5000, malformed: null };
+
+describe('injections', () => {
+  it('ends when the simulator has made the last event, with the time that was asked for', () => {
+    const { injections, sent, news, pass, pending } = lab();
+    const { id } = injections.start(malformed);
+    injections.progress(id, 60, false);
+    pass(4999);
+    expect(injections.all()).toMatchObject([{ id, running: true, affected: 60 }]);
+    pass(150);
+    injections.progress(id, 100, true);
+    expect(sent).toMatchObject([{ type: 'inject', injection: { id, endsAt: 6000 } }]);
+    expect(injections.all()).toMatchObject([{ id, running: false, affected: 100, endsAt: 6000 }]);
+    expect(news.map((n) => n.kind)).toEqual(['injection-started', 'injection-stopped']);
+    expect(news[1]?.text).toBe('Malformed events, 20 events/s ended, 100 events so far.');
+    expect(pending()).toBe(0);
+  });
+
+  it.each([
+    [malformed, 6000, 6000],
+    [{ ...malformed, durationMs: 0 }, 10_000, 11_000],
+  ])('stops one that the simulator is silent about: %j', (spec, after, endsAt) => {
+    const { injections, sent, pass } = lab();
+    const { id } = injections.start(spec);
+    pass(after - 1);
+    expect(injections.running).toBe(1);
+    pass(1);
+    expect(sent.at(-1)).toEqual({ type: 'stop', id });
+    expect(injections.all()).toMatchObject([{ running: false, endsAt }]);
+  });
+
+  it('stops once: stopping again is no error and no news', () => {
+    const { injections, news, pass } = lab();
+    const { id } = injections.start(malformed);
+    pass(1234);
+    expect(injections.stop(id)).toBe(true);
+    expect(injections.stop(id)).toBe(false);
+    expect(news.filter((n) => n.kind === 'injection-stopped')).toHaveLength(1);
+    expect(injections.all()[0]?.endsAt).toBe(2234);
+  });
+
+  it('takes counts that come in after the end', () => {
+    const { injections } = lab();
+    const { id } = injections.start(malformed);
+    injections.stop(id);
+    injections.progress(id, 7, true);
+    expect(injections.all()[0]?.affected).toBe(7);
+  });
+
+  it('stops all that run', () => {
+    const { injections } = lab();
+    injections.start(malformed);
+    injections.start({ kind: 'burst', strength: 5, durationMs: 1000, malformed: null });
+    expect(injections.stopAll()).toBe(2);
+    expect(injections.running).toBe(0);
+  });
+
+  it('bounds what runs and what is kept', () => {
+    const { injections } = lab();
+    for (let i = 0; i < MAX_RUNNING; i++) injections.start(malformed);
+    expect(() => injections.start(malformed)).toThrow('stop one first');
+    for (let i = 0; i < LIMITS.events + 50; i++) {
+      injections.stop(injections.all().find((x) => x.running)?.id ?? 0);
+      injections.start(malformed);
+    }
+    expect(injections.all().length).toBe(LIMITS.events + MAX_RUNNING);
+  });
+
+  it.each([
+    [null, 'must be an object'],
+    [{ kind: 'meteor', strength: 1, durationMs: 1 }, 'must be one of malformed, late'],
+    [{ kind: 'constructor', strength: 1, durationMs: 1 }, 'must be one of'],
+    [{ kind: 'malformed', strength: '5', durationMs: 1 }, 'must be numbers'],
+    [{ kind: 'malformed', strength: 0, durationMs: 1000 }, 'from 1 to 10000'],
+    [{ kind: 'malformed', strength: 1.5, durationMs: 1000 }, 'whole number'],
+    [{ kind: 'malformed', strength: 5, durationMs: -1 }, 'durationMs -1'],
+    [{ kind: 'malformed', strength: 5, durationMs: 1e12 }, 'durationMs'],
+    [{ kind: 'malformed', strength: 5, durationMs: 1000, malformed: 'weird' }, 'must be null or one of'],
+    [{ kind: 'burst', strength: 5, durationMs: 0 }, 'cannot come all at once'],
+    [{ kind: 'late', strength: 5, durationMs: 0, malformed: 'malformed_json' }, 'only malformed events'],
+  ])('refuses %j', (spec, message) => {
+    expect(() => readSpec(spec)).toThrow(message);
+  });
+
+  it('reads a right spec and nothing but its fields', () => {
+    expect(readSpec({ ...malformed, malformed: 'wrong_type:pressure', extra: 1 })).toEqual({
+      ...malformed,
+      malformed: 'wrong_type:pressure',
+    });
+  });
+});
