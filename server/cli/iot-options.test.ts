@@ -1,0 +1,98 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, it } from 'vitest';
+import { type IotFlags, planIot } from './iot-options.ts';
+
+const scratch = mkdtempSync(join(tmpdir(), 'weir-flags-'));
+afterAll(() => rmSync(scratch, { recursive: true, force: true }));
+const input = join(scratch, 'in.ndjson');
+writeFileSync(input, '{}\n');
+
+const plan = (flags: IotFlags) => planIot(flags, { simulate: null, parallelism: 1, console: 'lines', live: false });
+
+describe('plan of an IoT job', () => {
+  it('reads files with watermarks on every event and no idle timeout', () => {
+    expect(plan({ input })).toEqual({
+      params: {
+        source: { kind: 'file', options: { path: input } },
+        time: 'event',
+        windowMs: 5000,
+        outOfOrdernessMs: 5000,
+        allowedLatenessMs: 0,
+        idleTimeoutMs: null,
+        watermarkEmit: 'on-event',
+        parallelism: { source: 1, window: 1 },
+        output: null,
+        console: 'lines',
+        live: false,
+        rollIntervalMs: 10_000,
+      },
+      taskManagers: 1,
+      slots: 1,
+      bounded: true,
+    });
+  });
+
+  it('simulates with watermarks every 200 ms and an idle timeout of 30 s', () => {
+    const { params, bounded } = plan({ simulate: true });
+    expect(params).toMatchObject({ source: { kind: 'simulator' }, watermarkEmit: 200, idleTimeoutMs: 30_000 });
+    expect(bounded).toBe(false);
+    expect(plan({ simulate: 'events=10' }).bounded).toBe(true);
+  });
+
+  it('simulates so many events at full speed with watermarks that do not depend on the clock, so that a seed gives the same files', () => {
+    expect(plan({ simulate: 'events=10' }).params).toMatchObject({ watermarkEmit: 'on-event', idleTimeoutMs: null });
+    expect(plan({ simulate: 'events=10,rate=5' }).params).toMatchObject({ watermarkEmit: 200, idleTimeoutMs: 30_000 });
+  });
+
+  it('lets off win over the default idle timeout', () => {
+    expect(plan({ simulate: true, idleTimeout: 'off' }).params.idleTimeoutMs).toBeNull();
+  });
+
+  it('makes late events of the simulator late for this job, unless told otherwise', () => {
+    const options = (flags: IotFlags) => {
+      const { source } = plan(flags).params;
+      return source.kind === 'simulator' ? [source.options.holdMs, source.options.behindMs] : null;
+    };
+    expect(options({ simulate: true })).toEqual([5000, 10_000]);
+    expect(options({ simulate: true, outOfOrderness: 20_000, allowedLateness: 60_000 })).toEqual([20_000, 85_000]);
+    expect(options({ simulate: 'hold=1s,behind=2s', outOfOrderness: 20_000 })).toEqual([1000, 2000]);
+  });
+
+  it('has a task manager per slot that is needed', () => {
+    const places = (flags: IotFlags) => {
+      const { taskManagers, slots } = plan({ input, parallelism: { source: 3, window: 2 }, ...flags });
+      return [taskManagers, slots];
+    };
+    expect(places({})).toEqual([3, 1]);
+    expect(places({ slots: 2 })).toEqual([2, 2]);
+    expect(places({ taskManagers: 1 })).toEqual([1, 3]);
+    expect(() => places({ taskManagers: 1, slots: 2 })).toThrow('needs 3 slots');
+    expect(() => plan({ input, parallelism: { source: 128, window: 1 } })).toThrow('at most 64');
+  });
+
+  it('makes the output directory, and results go there instead of to the console', () => {
+    const { params } = plan({ input, output: join(scratch, 'out') });
+    expect(params).toMatchObject({ output: join(scratch, 'out'), console: null });
+  });
+
+  it.each([
+    [{}, '--input FILE'],
+    [{ input, simulate: true }, '--simulate exclude'],
+    [{ simulate: true, format: 'csv' }, '--format makes sense only with --input'],
+    [{ simulate: true, maxLine: 5 }, '--max-line'],
+    [{ input, overwrite: true }, '--overwrite makes sense only with --output'],
+    [{ input, rollInterval: 500 }, '--roll-interval'],
+    [{ input, time: 'processing', allowedLateness: 0 }, '--allowed-lateness makes sense only with --time event'],
+    [{ input: join(scratch, 'missing.ndjson') }, 'missing.ndjson'],
+  ] as [IotFlags, string][])('refuses %j', (flags, message) => {
+    expect(() => plan(flags)).toThrow(message);
+  });
+
+  it('leaves no output directory behind when the input cannot be read', () => {
+    const output = join(scratch, 'never');
+    expect(() => plan({ input: join(scratch, 'missing.ndjson'), output })).toThrow('missing.ndjson');
+    expect(() => rmSync(output)).toThrow('ENOENT');
+  });
+});

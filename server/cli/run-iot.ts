@@ -1,0 +1,114 @@
+/** `weir run iot`: one job, from its input to its summary. */
+
+import { isatty } from 'node:tty';
+import { explain } from '#engine/graph/explain.ts';
+import { IOT } from '#jobs/iot.ts';
+import { buildJob } from '#jobs/registry.ts';
+import { JobSampler } from '#runtime/metrics/sampler.ts';
+import { makeIotJob } from './iot-job.ts';
+import { type IotFlags, type IotPlan, planIot } from './iot-options.ts';
+import { ProgressReporter } from './progress.ts';
+import { INTERRUPTED, onStopSignal } from './stop.ts';
+import { describeSummary, summarize } from './summary.ts';
+
+export interface RunFlags extends IotFlags {
+  json?: true;
+}
+
+const SAMPLE_MS = 100;
+
+/** Gives the exit code. */
+export async function runIot(flags: RunFlags): Promise<number> {
+  const json = flags.json === true;
+  const onTerminal = isatty(1);
+  const plan = planIot(flags, {
+    simulate: null,
+    parallelism: 1,
+    console: json ? null : onTerminal ? 'table' : 'lines',
+    live: false,
+  });
+  if (flags.explain === true) {
+    process.stdout.write(explain(buildJob({ name: 'iot', params: plan.params })));
+    return 0;
+  }
+  const { master, graph, errors, files } = makeIotJob(plan);
+  const sampler = new JobSampler(graph, master.cells);
+
+  let interrupted = false;
+  let readerGone = false;
+  const say = (line: string): void => {
+    progress?.clear();
+    process.stderr.write(`weir: ${line}\n`);
+  };
+  const unlisten = onStopSignal(() => {
+    interrupted = true;
+    say('stopping, and keeping what was read so far; once more ends it at once.');
+    void master.stop();
+  });
+  master.onReport(IOT.resultsConsole, () => {
+    if (readerGone) return;
+    readerGone = true;
+    void master.cancel();
+  });
+
+  // A table on the same terminal shows by itself how the job goes on.
+  const quiet = json || (plan.params.console === 'table' && isatty(2));
+  const progress = quiet
+    ? null
+    : new ProgressReporter({
+        terminal: isatty(2),
+        columns: process.stderr.columns ?? 80,
+        write: (text) => process.stderr.write(text),
+      });
+
+  const startedAt = performance.now();
+  await master.start();
+  const sampling = setInterval(() => {
+    sampler.sample(Date.now());
+    const totals = sampler.numbers()?.totals;
+    if (!totals || !progress) return;
+    progress.update({
+      events: totals.events,
+      eventsPerSecond: totals.eventsPerSecond,
+      share: shareOf(plan, totals.events, files?.progress ?? null),
+      elapsedMs: performance.now() - startedAt,
+    });
+  }, SAMPLE_MS);
+  const state = await master.done;
+  const durationMs = performance.now() - startedAt;
+  clearInterval(sampling);
+  // Of a job that failed or was cancelled the taps have said their last word already.
+  if (state === 'FINISHED') await errors.pull(false);
+  unlisten();
+  progress?.clear();
+
+  sampler.sample(Date.now());
+  const totals = sampler.numbers()?.totals ?? { events: 0, windows: 0, errors: 0, late: 0 };
+  const summary = summarize({
+    job: graph.name,
+    state,
+    failure: master.failure,
+    interrupted,
+    totals,
+    counts: errors.counts,
+    durationMs,
+    output: plan.params.output,
+  });
+  if (json) process.stdout.write(`${JSON.stringify(summary)}\n`);
+  else if (!readerGone) process.stderr.write(describeSummary(summary));
+  if (state === 'FAILED') {
+    process.stderr.write(`weir: ${master.failure?.message ?? 'the job failed'}\n`);
+    return 1;
+  }
+  return interrupted && plan.bounded ? INTERRUPTED : 0;
+}
+
+function shareOf(
+  { params }: IotPlan,
+  events: number,
+  files: { bytes: number; totalBytes: number | null } | null,
+): number | null {
+  if (files !== null) return files.totalBytes ? Math.min(1, files.bytes / files.totalBytes) : null;
+  if (params.source.kind !== 'simulator' || params.source.options.events === null) return null;
+  return Math.min(1, events / params.source.options.events);
+}
