@@ -1,0 +1,35 @@
+import type { Injection, LiveEvent } from '#shared/live.ts';
+
+/** Ended injections that stay on the list. */
+const KEEP = 40;
+
+/** All injections known, by id; a tick may bring only some of them, so lists are merged and never replaced. */
+export class InjectionBook {
+  readonly #byId = new Map<number, Injection>();
+
+  clear(): void {
+    this.#byId.clear();
+  }
+
+  merge(injections: readonly Injection[]): void {
+    for (const injection of injections) this.#byId.set(injection.id, injection);
+    this.#forget();
+  }
+
+  /** A stop may be announced by an event before a tick carries the final numbers. */
+  note(event: LiveEvent): void {
+    if (event.kind !== 'injection-stopped' || event.injection === null) return;
+    const injection = this.#byId.get(event.injection);
+    if (injection?.running) this.#byId.set(injection.id, { ...injection, running: false, endsAt: event.at });
+  }
+
+  /** Newest first. */
+  list(): Injection[] {
+    return [...this.#byId.values()].sort((a, b) => b.id - a.id);
+  }
+
+  #forget(): void {
+    const ended = this.list().filter((injection) => !injection.running);
+    for (const injection of ended.slice(KEEP)) this.#byId.delete(injection.id);
+  }
+}

@@ -1,0 +1,51 @@
+import { useMemo, useState } from 'react';
+import type { JobView } from '#shared/live.ts';
+import { useShown } from '../../live/live.ts';
+import { compact, formatDuration } from '../../ui/format.ts';
+import { Panel } from '../../ui/panel.tsx';
+import { Graph } from './graph.tsx';
+import { layoutGraph } from './graph-layout.ts';
+import { GraphTable } from './graph-table.tsx';
+import { LoadLegend } from './load-bar.tsx';
+
+/** The job as it runs. Phones get the table first, because it reads from top to bottom. */
+export function GraphPanel({ job }: { job: JobView }) {
+  const operators = useShown('operators');
+  const vertices = useShown('vertices');
+  const frameTime = useShown('frameTime');
+  const [asTable, setAsTable] = useState(() => matchMedia('(max-width: 767px)').matches);
+  const { vertices: tasks, operators: nodes, edges } = job;
+  const layout = useMemo(() => layoutGraph({ vertices: tasks, operators: nodes, edges }), [tasks, nodes, edges]);
+  const time =
+    job.timeMode === 'event'
+      ? `event time, ${compact(formatDuration(job.outOfOrdernessMs))} out-of-orderness bound`
+      : 'processing time';
+  return (
+    <Panel
+      title="Job graph"
+      note={`${compact(formatDuration(job.window.sizeMs))} ${job.window.kind} windows, ${time}, parallelism ${job.parallelism}`}
+      flush
+      actions={
+        <>
+          <LoadLegend />
+          <button
+            id="graph-as-table"
+            type="button"
+            className="btn btn-small"
+            aria-pressed={asTable}
+            title="Switch between graph and table (t)"
+            onClick={() => setAsTable(!asTable)}
+          >
+            {asTable ? 'Show as graph' : 'Show as table'}
+          </button>
+        </>
+      }
+    >
+      {asTable ? (
+        <GraphTable job={job} operators={operators} vertices={vertices} now={frameTime} />
+      ) : (
+        <Graph job={job} layout={layout} operators={operators} vertices={vertices} now={frameTime} />
+      )}
+    </Panel>
+  );
+}
