@@ -51,7 +51,7 @@ describe('injections', () => {
     expect(sent).toMatchObject([{ type: 'inject', injection: { id, endsAt: 6000 } }]);
     expect(injections.all()).toMatchObject([{ id, running: false, affected: 100, endsAt: 6000 }]);
     expect(news.map((n) => n.kind)).toEqual(['injection-started', 'injection-stopped']);
-    expect(news[1]?.text).toBe('Malformed events, 20 events/s ended, 100 events so far.');
+    expect(news[1]?.text).toBe('Malformed events, 20 events/s ended, 100 events in all.');
     expect(pending()).toBe(0);
   });
 
@@ -74,23 +74,48 @@ describe('injections', () => {
     pass(1234);
     expect(injections.stop(id)).toBe(true);
     expect(injections.stop(id)).toBe(false);
+    injections.progress(id, 24, true);
+    expect(injections.stop(id)).toBe(false);
     expect(news.filter((n) => n.kind === 'injection-stopped')).toHaveLength(1);
     expect(injections.all()[0]?.endsAt).toBe(2234);
   });
 
-  it('takes counts that come in after the end', () => {
-    const { injections } = lab();
+  it('tells of a stop when the simulator has said how many there were, with the time of the stop', () => {
+    const { injections, sent, news, pass, pending } = lab();
+    const { id } = injections.start(malformed);
+    pass(1000);
+    injections.progress(id, 18, false);
+    injections.stop(id);
+    expect(sent.at(-1)).toEqual({ type: 'stop', id });
+    pass(20);
+    expect(injections.all()).toMatchObject([{ running: true, affected: 18 }]);
+    injections.progress(id, 21, true);
+    expect(injections.all()).toMatchObject([{ running: false, affected: 21, endsAt: 2000 }]);
+    expect(news.at(-1)?.text).toBe('Malformed events, 20 events/s stopped, 21 events in all.');
+    expect(pending()).toBe(0);
+  });
+
+  it('ends a stopped one without the simulator when that is silent, and takes the counts that come in behind', () => {
+    const { injections, news, pass } = lab();
     const { id } = injections.start(malformed);
     injections.stop(id);
+    pass(999);
+    expect(injections.running).toBe(1);
+    pass(1);
+    expect(injections.all()).toMatchObject([{ running: false, endsAt: 1000 }]);
+    expect(news.at(-1)?.text).toBe('Malformed events, 20 events/s stopped, 0 events so far.');
     injections.progress(id, 7, true);
     expect(injections.all()[0]?.affected).toBe(7);
   });
 
   it('stops all that run', () => {
     const { injections } = lab();
-    injections.start(malformed);
-    injections.start({ kind: 'burst', strength: 5, durationMs: 1000, malformed: null });
+    const ids = [malformed, { kind: 'burst', strength: 5, durationMs: 1000, malformed: null } as const].map(
+      (spec) => injections.start(spec).id,
+    );
     expect(injections.stopAll()).toBe(2);
+    expect(injections.stopAll()).toBe(0);
+    for (const id of ids) injections.progress(id, 1, true);
     expect(injections.running).toBe(0);
   });
 
@@ -99,7 +124,7 @@ describe('injections', () => {
     for (let i = 0; i < MAX_RUNNING; i++) injections.start(malformed);
     expect(() => injections.start(malformed)).toThrow('stop one first');
     for (let i = 0; i < LIMITS.events + 50; i++) {
-      injections.stop(injections.all().find((x) => x.running)?.id ?? 0);
+      injections.progress(injections.all().find((x) => x.running)?.id ?? 0, 1, true);
       injections.start(malformed);
     }
     expect(injections.all().length).toBe(LIMITS.events + MAX_RUNNING);

@@ -1,7 +1,11 @@
 /**
  * What people do to the stream while it runs: injections with a deadline that the server keeps, not the page that asked for them.
  *
- *   start(spec) ──> to the simulator ──> progress(id, affected)* ──> ended by its last event, by stop(id), or by the deadline
+ *   start(spec) ──> to the simulator ──> progress(id, affected)* ──> progress(id, affected, done): ended
+ *                                                      stop(id) ──> to the simulator ──┘
+ *
+ * The simulator has the last word, so that what an ended injection says it did is all it did. One that the simulator is silent about
+ * for too long is ended without it; its counts may come in behind.
  *
  * Bounds: `MAX_RUNNING` at a time, `LIMITS.events` ended ones kept.
  */
@@ -23,7 +27,7 @@ export const MAX_RUNNING = 20;
 export const MAX_DURATION_MS = 60 * 60 * 1000;
 /** One that comes all at once is over when its last event was made; should that news be lost, after this time. */
 const ONCE_DEADLINE_MS = 10_000;
-/** The simulator ends an injection by itself when its time is over, to the event; one it is silent about for this long is stopped. */
+/** The simulator ends an injection by itself when its time is over, and one that is stopped at once, to the event: so long it may take. */
 const SILENCE_MS = 1000;
 
 /** What the enumerator of the simulator understands (`Enumerator.onControl`). */
@@ -48,9 +52,17 @@ export const nodeTimers: InjectionsOptions['timers'] = {
   clear: (timer) => clearTimeout(timer as NodeJS.Timeout),
 };
 
+interface Run {
+  readonly injection: Injection;
+  /** Timer that ends it without the simulator. */
+  deadline: unknown;
+  /** Wall time at which somebody stopped it; null: nobody has. */
+  stoppedAt: number | null;
+}
+
 export class Injections {
   readonly #options: InjectionsOptions;
-  readonly #running = new Map<number, { injection: Injection; deadline: unknown }>();
+  readonly #running = new Map<number, Run>();
   readonly #ended: Injection[] = [];
   readonly #listeners = new Set<(news: InjectionNews) => void>();
   #lastId = 0;
@@ -101,7 +113,11 @@ export class Injections {
       affected: 0,
     };
     const wait = spec.durationMs === 0 ? ONCE_DEADLINE_MS : spec.durationMs + SILENCE_MS;
-    const run = { injection, deadline: this.#options.timers.set(() => this.#deadline(id), wait) };
+    const run: Run = {
+      injection,
+      deadline: this.#options.timers.set(() => this.#deadline(run), wait),
+      stoppedAt: null,
+    };
     this.#running.set(id, run);
     try {
       this.#options.control({ type: 'inject', injection: { ...injection } });
@@ -115,20 +131,21 @@ export class Injections {
     return { ...injection };
   }
 
-  /** Stops one. False: it is not running (stopping twice is no error). */
+  /** Stops one; the news comes with its last count. False: it is not running, or was stopped before (which is no error). */
   stop(id: number): boolean {
     const run = this.#running.get(id);
-    if (run === undefined) return false;
-    this.#options.control({ type: 'stop', id });
-    this.#end(run.injection, 'stopped');
+    if (run === undefined || run.stoppedAt !== null) return false;
+    const { control, clock, timers } = this.#options;
+    timers.clear(run.deadline);
+    run.stoppedAt = clock.now();
+    run.deadline = timers.set(() => this.#end(run, 'so far'), SILENCE_MS);
+    control({ type: 'stop', id });
     return true;
   }
 
   /** Stops all that run; how many. */
   stopAll(): number {
-    const ids = [...this.#running.keys()];
-    for (const id of ids) this.stop(id);
-    return ids.length;
+    return [...this.#running.keys()].filter((id) => this.stop(id)).length;
   }
 
   /** From the simulator: events made or touched so far in all, and whether that was the last. May come after the end, too. */
@@ -140,27 +157,25 @@ export class Injections {
       injection.affected = affected;
       this.#version++;
     }
-    if (done && run !== undefined) this.#end(injection, 'ended');
+    if (done && run !== undefined) this.#end(run, 'in all');
   }
 
   /** The job has ended: nothing runs any more. */
   close(): void {
-    for (const { injection } of [...this.#running.values()]) this.#end(injection, 'ended with the job');
+    for (const run of [...this.#running.values()]) this.#end(run, 'in all', 'ended with the job');
   }
 
-  #deadline(id: number): void {
-    const run = this.#running.get(id);
-    if (run === undefined) return;
-    this.#options.control({ type: 'stop', id });
-    this.#end(run.injection, 'ended');
+  #deadline(run: Run): void {
+    this.#options.control({ type: 'stop', id: run.injection.id });
+    this.#end(run, 'so far');
   }
 
-  #end(injection: Injection, how: string): void {
-    const run = this.#running.get(injection.id);
-    if (run === undefined) return;
+  #end(run: Run, count: 'in all' | 'so far', how = run.stoppedAt === null ? 'ended' : 'stopped'): void {
+    const { injection } = run;
+    // The simulator may have answered a stop before this was told of it.
+    if (!this.#running.delete(injection.id)) return;
     this.#options.timers.clear(run.deadline);
-    this.#running.delete(injection.id);
-    const now = this.#options.clock.now();
+    const now = run.stoppedAt ?? this.#options.clock.now();
     injection.running = false;
     // One that ran its time ended then, not when its last counts came in.
     injection.endsAt = injection.durationMs > 0 ? Math.min(now, injection.startedAt + injection.durationMs) : now;
@@ -168,7 +183,7 @@ export class Injections {
     if (this.#ended.length > LIMITS.events) this.#ended.shift();
     this.#version++;
     const events = injection.affected === 1 ? '1 event' : `${injection.affected} events`;
-    this.#tell('injection-stopped', injection, `${describe(injection)} ${how}, ${events} so far.`);
+    this.#tell('injection-stopped', injection, `${describe(injection)} ${how}, ${events} ${count}.`);
   }
 
   #tell(kind: InjectionNews['kind'], injection: Injection, text: string): void {
