@@ -185,6 +185,32 @@ function waitFor(expression: string, timeoutMs: number): string {
   })`;
 }
 
+/** A line from the server to one page on which everything can be made to wait, so that the page shows what was true a while ago. */
+export class SlowLine {
+  #waiting: (() => void)[] | null = null;
+
+  async install(page: Page): Promise<void> {
+    await page.routeWebSocket(/./, (socket) => {
+      const server = socket.connectToServer();
+      server.onMessage((message) => {
+        const deliver = () => socket.send(message);
+        if (this.#waiting === null) deliver();
+        else this.#waiting.push(deliver);
+      });
+    });
+  }
+
+  hold(): void {
+    this.#waiting = [];
+  }
+
+  release(): void {
+    const waiting = this.#waiting ?? [];
+    this.#waiting = null;
+    for (const deliver of waiting) deliver();
+  }
+}
+
 /** `4.21k` is 4210. */
 function readRate(text: string): number {
   const [, number = '', unit = ''] = /^(?:<)?([\d.\u2009]+)([kM]?)$/.exec(text) ?? [];
@@ -200,7 +226,10 @@ const DESK: BrowserContextOptions = {
 };
 
 /** One browser for the tests of a file; every visitor has a context, and so a storage and a connection, of their own. */
-export function withVisitors(): { visit(url: string, options?: BrowserContextOptions): Promise<Visitor> } {
+export function withVisitors(): {
+  /** `prepare` sees the page before it goes anywhere. */
+  visit(url: string, options?: BrowserContextOptions, prepare?: (page: Page) => Promise<unknown>): Promise<Visitor>;
+} {
   let browser: Browser;
   beforeAll(async () => {
     browser = await launchChromium();
@@ -209,12 +238,13 @@ export function withVisitors(): { visit(url: string, options?: BrowserContextOpt
     await browser?.close();
   });
   return {
-    async visit(url, options = {}) {
+    async visit(url, options = {}, prepare) {
       const context = await browser.newContext({ ...DESK, ...options });
       await context.addInitScript(WITNESS);
       const page = await context.newPage();
       page.setDefaultTimeout(PATIENCE_MS);
       const visitor = new Visitor(context, page);
+      await prepare?.(page);
       await page.goto(url, { waitUntil: 'commit' });
       return visitor;
     },

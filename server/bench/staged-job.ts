@@ -201,6 +201,7 @@ function open(operator: Operator, inputSchema: Schema | null, to: Consumer, spli
   operator.open({
     subtask,
     parallelism: PARALLELISM,
+    maxParallelism: 128,
     clock,
     inputSchema,
     cells,

@@ -23,16 +23,19 @@ export function operatorOf<F extends Fields>(input: Schema<F>, build: (stream: D
 export function harnessOf<F extends Fields>(
   input: Schema<F>,
   build: (stream: DataStream<F>) => unknown,
-  options: Pick<HarnessOptions, 'clock'> & { readonly sides?: readonly string[] } = {},
+  options: Pick<HarnessOptions, 'clock' | 'subtask' | 'parallelism' | 'maxParallelism' | 'restore'> & {
+    readonly sides?: readonly string[];
+  } = {},
 ): OperatorHarness {
   const made = operatorOf(input, build);
   const operator = made.create?.();
   if (operator === undefined) throw new Error(`${made.name} is a source.`);
   const sides = [...made.sideOutputs].filter(([tag]) => options.sides?.includes(tag) ?? true);
+  const { sides: _, ...settings } = options;
   return new OperatorHarness(operator, {
+    ...settings,
     input,
     output: made.outputSchema ?? input,
     sides: Object.fromEntries(sides),
-    ...(options.clock === undefined ? {} : { clock: options.clock }),
   });
 }

@@ -18,6 +18,7 @@ import { ChainedOperator } from '#engine/operators/chained-operator.ts';
 import type { Operator } from '#engine/operators/operator.ts';
 import { type Consumer, Output } from '#engine/operators/output.ts';
 import { Splits } from '#engine/operators/source.ts';
+import type { OperatorSnapshot } from '#engine/state/snapshot.ts';
 
 export type PlainRow = Readonly<Record<string, unknown>>;
 
@@ -128,6 +129,10 @@ export interface HarnessOptions {
   readonly sides?: Readonly<Record<string, Schema>>;
   readonly clock?: ManualClock;
   readonly subtask?: number;
+  readonly parallelism?: number;
+  readonly maxParallelism?: number;
+  /** Snapshots of all subtasks of the operator that this one takes over from. */
+  readonly restore?: readonly OperatorSnapshot[];
 }
 
 export interface RowOptions {
@@ -174,7 +179,8 @@ export class OperatorHarness {
     this.#place = new ChainedOperator(operator, output, this.cells);
     operator.open({
       subtask: options.subtask ?? 0,
-      parallelism: 1,
+      parallelism: options.parallelism ?? 1,
+      maxParallelism: options.maxParallelism ?? 128,
       clock: this.clock,
       inputSchema: options.input,
       cells: this.cells,
@@ -185,6 +191,13 @@ export class OperatorHarness {
       report: (message) => this.reports.push(message),
       wake: () => {},
     });
+    if (options.restore !== undefined) operator.restore(options.restore);
+  }
+
+  /** All state of the operator; give it to another harness as `restore`. */
+  snapshot(): OperatorSnapshot {
+    this.#mayCall();
+    return this.#operator.snapshot();
   }
 
   /** The operator has stopped for want of credits. */

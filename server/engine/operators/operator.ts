@@ -14,6 +14,7 @@ import type { Clock } from '#base/clock.ts';
 import type { Dictionary } from '../batch/dictionary.ts';
 import type { RecordBatch } from '../batch/record-batch.ts';
 import type { Schema } from '../batch/schema.ts';
+import { EMPTY_SNAPSHOT, type OperatorSnapshot } from '../state/snapshot.ts';
 import type { Output } from './output.ts';
 
 /** The first watermark of every operator: none yet (Java's Long.MIN_VALUE). */
@@ -24,6 +25,8 @@ export const MAX_WATERMARK = Number.POSITIVE_INFINITY;
 export interface OperatorContext {
   readonly subtask: number;
   readonly parallelism: number;
+  /** Number of key groups; those of this subtask are `keyGroupRange(maxParallelism, parallelism, subtask)`. */
+  readonly maxParallelism: number;
   readonly clock: Clock;
   /** Schema of the batches that come; null for sources. */
   readonly inputSchema: Schema | null;
@@ -85,6 +88,17 @@ export abstract class Operator {
 
   /** The task has nothing else to do just now, or 100 ms have passed. */
   onQuiet(): void {}
+
+  /** All state, as of now; only called between elements, while not pending. What is emitted already is not part of it. */
+  snapshot(): OperatorSnapshot {
+    return EMPTY_SNAPSHOT;
+  }
+
+  /**
+   * Takes over state: called once, behind `open` and before the first element, with the snapshots that all subtasks of this operator gave at
+   * one point of the stream, at whatever parallelism. Each subtask keeps the key groups that are its own.
+   */
+  restore(_snapshots: readonly OperatorSnapshot[]): void {}
 
   /** Bytes of keyed state held. */
   get stateBytes(): number {

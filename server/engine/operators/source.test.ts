@@ -40,6 +40,7 @@ function open(steps: ((batch: Parameters<SourceReader['poll']>[0], context: Read
   operator.open({
     subtask: 0,
     parallelism: 1,
+    maxParallelism: 128,
     clock: new ManualClock(),
     inputSchema: null,
     cells,

@@ -294,6 +294,7 @@ describe('without credits', () => {
     operator.open({
       subtask: 0,
       parallelism: 1,
+      maxParallelism: 128,
       clock,
       inputSchema: S,
       cells,

@@ -154,6 +154,7 @@ export class Subtask implements Consumer {
       operator.open({
         subtask: this.index,
         parallelism: this.vertex.parallelism,
+        maxParallelism: this.vertex.maxParallelism,
         clock: this.#host.clock,
         inputSchema: this.#inputSchema(o),
         cells,
