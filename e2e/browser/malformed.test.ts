@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, it } from 'vitest';
-import { MALFORMED_KINDS } from '#shared/live.ts';
+import { MALFORMED_KINDS } from '#shared/injections.ts';
 import { readResults, scratchPath } from '../weir.ts';
 import { type Serving, serve } from './serving.ts';
 import { type Mark, type Visitor, withVisitors } from './visitor.ts';

@@ -6,6 +6,7 @@ import type { JobGraph, JobOperator, JobVertex } from '#engine/graph/job-graph.t
 import { cellsPerTask, OperatorCell, operatorCells, TaskCell } from '#engine/metrics/cells.ts';
 import { NO_LATENCY_TRACKING } from '#engine/metrics/latency.ts';
 import { Injections, nodeTimers } from '#lab/injections.ts';
+import { newLatencies } from '#runtime/task/wiring.ts';
 import type { ErrorCount, ErrorRow, JobState, LateRow, SimulatorSettings, WindowResult } from '#shared/live.ts';
 import type { ErrorsSource, JobHandle, LiveJob, WindowsSource } from './job-handle.ts';
 
@@ -109,6 +110,7 @@ export class FakeHandle implements JobHandle {
   failure: Error | null = null;
   readonly startedAt = 1000;
   readonly cells = [[new Float64Array(cellsPerTask(3))]];
+  readonly latencies = [[newLatencies(this.graph, 0, (bytes) => new ArrayBuffer(bytes))]];
   readonly controls: unknown[] = [];
   readonly inspected: string[] = [];
   readonly #listeners = new Set<(state: JobState) => void>();

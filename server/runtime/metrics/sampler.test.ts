@@ -203,6 +203,9 @@ describe('job history', () => {
         watermarkLagMs: null,
         errorsPerSecond: 0,
         latePerSecond: 0,
+        latencyP50Ms: null,
+        latencyP95Ms: null,
+        latencyP99Ms: null,
       });
     }
     expect(history.all()).toMatchObject({ from: 3000, eventsPerSecond: [3, 4, 5] });
