@@ -132,6 +132,7 @@ export class StagedJob {
       batch: (batch) => timed(() => windows.processBatch(batch)),
       watermark: (watermark) => timed(() => windows.processWatermark(watermark)),
       idle: () => {},
+      marker: () => {},
       end: () => {},
     };
   }
@@ -176,6 +177,8 @@ class Held implements Consumer {
   }
 
   idle(): void {}
+
+  marker(): void {}
 
   end(): void {}
 }

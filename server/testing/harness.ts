@@ -14,6 +14,7 @@ import { Dictionary } from '#engine/batch/dictionary.ts';
 import { RecordBatch } from '#engine/batch/record-batch.ts';
 import type { Schema } from '#engine/batch/schema.ts';
 import { OPERATOR_CELLS } from '#engine/metrics/cells.ts';
+import type { LatencyMarker } from '#engine/metrics/latency.ts';
 import { ChainedOperator } from '#engine/operators/chained-operator.ts';
 import type { Operator } from '#engine/operators/operator.ts';
 import { type Consumer, Output } from '#engine/operators/output.ts';
@@ -34,6 +35,7 @@ export type Emission =
     }
   | { readonly kind: 'watermark'; readonly output: string; readonly watermark: number }
   | { readonly kind: 'idle'; readonly output: string; readonly idle: boolean }
+  | { readonly kind: 'marker'; readonly output: string; readonly marker: LatencyMarker }
   | { readonly kind: 'end'; readonly output: string };
 
 /** The rows that count, as objects that stay. */
@@ -107,6 +109,11 @@ export class CollectingConsumer implements Consumer {
 
   idle(idle: boolean): void {
     this.#log.push({ kind: 'idle', output: this.#name, idle });
+  }
+
+  marker(marker: LatencyMarker): void {
+    this.#mayTake('a marker');
+    this.#log.push({ kind: 'marker', output: this.#name, marker });
   }
 
   end(): void {
@@ -238,6 +245,12 @@ export class OperatorHarness {
     return this;
   }
 
+  marker(marker: LatencyMarker): this {
+    this.#mayCall();
+    this.#place.marker(marker);
+    return this;
+  }
+
   idle(idle: boolean): this {
     this.#mayCall();
     this.#place.idle(idle);
@@ -255,7 +268,7 @@ export class OperatorHarness {
     const until = this.clock.now() + ms;
     while (this.#operator.nextTimer <= until && this.#place.ready()) {
       this.clock.set(Math.max(this.clock.now(), this.#operator.nextTimer));
-      this.#operator.onTimer(this.clock.now());
+      this.#place.onTimer(this.clock.now(), this.clock.nanos());
     }
     this.clock.set(until);
     return this;
@@ -295,8 +308,8 @@ export class OperatorHarness {
   }
 
   /**
-   * The same as text, main output unmarked: `{"k":1} @1000`, `late {"k":1} @5`, `watermark 99`, `idle`, `active`, `end`. Of side outputs only
-   * the rows: the rest is that of the main output.
+   * The same as text, main output unmarked: `{"k":1} @1000`, `late {"k":1} @5`, `watermark 99`, `idle`, `active`, `marker 0/1 @5` (source,
+   * subtask, ns), `end`. Of side outputs only the rows: the rest is that of the main output.
    */
   take(): string[] {
     return this.emissions()
@@ -316,6 +329,10 @@ function show(emission: Emission): string {
       return `${mark}watermark ${emission.watermark}`;
     case 'idle':
       return mark + (emission.idle ? 'idle' : 'active');
+    case 'marker': {
+      const { source, subtask, markedAt } = emission.marker;
+      return `${mark}marker ${source}/${subtask} @${markedAt}`;
+    }
     case 'end':
       return `${mark}end`;
   }

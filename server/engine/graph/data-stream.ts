@@ -19,6 +19,7 @@ import type { Column, Fields, Row, Schema } from '../batch/schema.ts';
 import { checkParallelism, MAX_PARALLELISM } from '../exchange/key-groups.ts';
 import type { Sink } from '../io/sink.ts';
 import type { Source, Split } from '../io/source.ts';
+import { checkLatencyTracking, type LatencyTracking, NO_LATENCY_TRACKING } from '../metrics/latency.ts';
 import { FilterOperator, type Predicate } from '../operators/filter.ts';
 import { type Collector, type OutputTag, type ProcessFunction, ProcessOperator } from '../operators/process.ts';
 import { SinkOperator } from '../operators/sink.ts';
@@ -41,18 +42,23 @@ export interface EnvironmentSettings {
   readonly parallelism?: number;
   /** How often sinks commit in a job without checkpoints, ms. */
   readonly rollIntervalMs?: number;
+  /** Latency markers; without them only sinks measure. */
+  readonly latencyTracking?: LatencyTracking;
 }
 
 export class StreamExecutionEnvironment {
   readonly name: string;
   readonly parallelism: number;
   readonly rollIntervalMs: number;
+  readonly latencyTracking: LatencyTracking;
   readonly #nodes: StreamNode[] = [];
 
   constructor(settings: EnvironmentSettings) {
     this.name = settings.name;
     this.parallelism = settings.parallelism ?? 1;
     this.rollIntervalMs = settings.rollIntervalMs ?? 10_000;
+    this.latencyTracking = settings.latencyTracking ?? NO_LATENCY_TRACKING;
+    checkLatencyTracking(this.latencyTracking);
     checkParallelism(this.parallelism, MAX_PARALLELISM, `Job ${settings.name}`);
   }
 
@@ -69,7 +75,7 @@ export class StreamExecutionEnvironment {
 
   /** Tasks and exchanges, chained. Errors name the operator and what is wrong with it. */
   jobGraph(): JobGraph {
-    return chain(this.name, this.#nodes, this.parallelism);
+    return chain(this.name, this.#nodes, this.parallelism, this.latencyTracking);
   }
 
   /** @internal */

@@ -10,6 +10,7 @@
 
 import type { Fields, Schema } from '../batch/schema.ts';
 import type { Source } from '../io/source.ts';
+import type { LatencyTracking } from '../metrics/latency.ts';
 import type { Operator } from '../operators/operator.ts';
 
 export type Partitioner =
@@ -77,6 +78,7 @@ export interface JobGraph {
   /** Topologically sorted. */
   readonly vertices: readonly JobVertex[];
   readonly edges: readonly JobEdge[];
+  readonly latencyTracking: LatencyTracking;
 }
 
 /** Position of an operator by its id. */

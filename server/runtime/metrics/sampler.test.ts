@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { f64, schema } from '#engine/batch/schema.ts';
 import type { JobGraph, JobOperator, JobVertex } from '#engine/graph/job-graph.ts';
 import { cellsPerTask, OperatorCell, operatorCells, TaskCell } from '#engine/metrics/cells.ts';
+import { NO_LATENCY_TRACKING } from '#engine/metrics/latency.ts';
 import { JobHistory } from './history.ts';
 import { JobSampler } from './sampler.ts';
 
@@ -52,6 +53,7 @@ const graph: JobGraph = {
     ),
   ],
   edges: [{ from: 0, fromOperator: 1, tag: null, to: 1, partitioner: { kind: 'hash', column: 0 }, schema: any }],
+  latencyTracking: NO_LATENCY_TRACKING,
 };
 
 function job() {

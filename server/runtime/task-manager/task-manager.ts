@@ -127,12 +127,13 @@ export class TaskManager {
   }
 
   #deploy(deployment: Deployment): void {
-    const { job, spec, placement, rings, cells } = deployment;
+    const { job, spec, placement, rings, cells, latencies } = deployment;
     try {
       const subtasks = wire({
         graph: this.#build(spec),
         subtasks: deployment.subtasks,
         cells: (id) => new Float64Array(cells[id.vertex]?.[id.index] as SharedArrayBuffer),
+        latencies: (id) => new Float64Array(latencies[id.vertex]?.[id.index] as SharedArrayBuffer),
         ring: (channel) => rings[channel] ?? null,
         notify: (id) => {
           const bell = this.#bells[placement[id.vertex]?.[id.index] as number] as Doorbell;

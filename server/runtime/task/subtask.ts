@@ -12,7 +12,7 @@
 import type { Clock } from '#base/clock.ts';
 import { messageOf } from '#base/errors.ts';
 import { Dictionary } from '#engine/batch/dictionary.ts';
-import type { RecordBatch } from '#engine/batch/record-batch.ts';
+import { NEVER_INGESTED, type RecordBatch } from '#engine/batch/record-batch.ts';
 import type { Schema } from '#engine/batch/schema.ts';
 import type { ChannelWriter } from '#engine/exchange/channel.ts';
 import { InputGate } from '#engine/exchange/input-gate.ts';
@@ -20,6 +20,7 @@ import { PartitionWriter } from '#engine/exchange/partition-writer.ts';
 import type { JobGraph, JobVertex } from '#engine/graph/job-graph.ts';
 import { Poll, type Split } from '#engine/io/source.ts';
 import { OperatorCell, operatorCells, TaskCell } from '#engine/metrics/cells.ts';
+import { type LatencyMarker, latencyPlaces, latencyRecorder } from '#engine/metrics/latency.ts';
 import { ChainedOperator } from '#engine/operators/chained-operator.ts';
 import type { Operator } from '#engine/operators/operator.ts';
 import { type Consumer, Output } from '#engine/operators/output.ts';
@@ -73,6 +74,7 @@ export class Subtask implements Consumer {
   /** Strings of the source, if this is a source's task. */
   readonly sourceDictionary = new Dictionary();
   readonly cells: Float64Array;
+  readonly #latencies: Float64Array;
   readonly #graph: JobGraph;
   readonly #host: SubtaskHost;
   readonly #chain: ChainedOperator[] = [];
@@ -83,6 +85,8 @@ export class Subtask implements Consumer {
   readonly #mail: (() => void)[] = [];
   readonly #dictionaries: Dictionary[] = [];
   #finished = false;
+  /** Processing time of the next latency marker, ms; only of sources. */
+  #nextMarker = Number.POSITIVE_INFINITY;
 
   // Accounting: where the time since the last mark went.
   #mark = 0;
@@ -92,13 +96,14 @@ export class Subtask implements Consumer {
   #lastFlush = 0;
   #lastQuiet = 0;
 
-  /** `channels`: how many input channels come together; 0 for sources. */
+  /** `channels`: how many input channels come together; 0 for sources. `latencies`: memory of its histograms. */
   constructor(
     graph: JobGraph,
     vertex: number,
     index: number,
     channels: number,
     cells: Float64Array,
+    latencies: Float64Array,
     host: SubtaskHost,
   ) {
     this.#graph = graph;
@@ -106,6 +111,7 @@ export class Subtask implements Consumer {
     this.vertexIndex = vertex;
     this.index = index;
     this.cells = cells;
+    this.#latencies = latencies;
     this.#host = host;
     const input = this.vertex.inputs[0];
     this.gate =
@@ -128,6 +134,8 @@ export class Subtask implements Consumer {
   open(): void {
     const { operators, links, outputs } = this.vertex;
     const splits = new Splits();
+    const places = latencyPlaces(this.#graph, this.vertexIndex);
+    const nanos = (): number => this.#host.clock.nanos();
     const made: (ChainedOperator | null)[] = operators.map(() => null);
     for (let o = operators.length - 1; o >= 0; o--) {
       const spec = operators[o] as JobVertex['operators'][number];
@@ -150,7 +158,7 @@ export class Subtask implements Consumer {
       } else {
         operator = (spec.create as () => Operator)();
       }
-      made[o] = new ChainedOperator(operator, main, cells);
+      made[o] = new ChainedOperator(operator, main, cells, latencyRecorder(places, o, this.#latencies, nanos));
       operator.open({
         subtask: this.index,
         parallelism: this.vertex.parallelism,
@@ -168,6 +176,7 @@ export class Subtask implements Consumer {
       this.#operators[o] = operator;
     }
     this.#chain.push(...(made as ChainedOperator[]));
+    if (this.#source !== null && this.#graph.latencyTracking.intervalMs > 0) this.#nextMarker = this.#host.clock.now();
     this.#mark = this.#host.clock.nanos();
     this.#lastFlush = this.#mark;
     this.#lastQuiet = this.#mark;
@@ -217,7 +226,10 @@ export class Subtask implements Consumer {
   /** Processing time in ms at which `step` has something to do even if nothing comes in; Infinity: never. */
   get wakeAt(): number {
     if (this.#finished) return Number.POSITIVE_INFINITY;
-    let at = this.#source === null || this.#source.ended ? Number.POSITIVE_INFINITY : this.#source.wakeAt;
+    let at =
+      this.#source === null || this.#source.ended
+        ? Number.POSITIVE_INFINITY
+        : Math.min(this.#source.wakeAt, this.#nextMarker);
     for (const operator of this.#operators) if (operator.nextTimer < at) at = operator.nextTimer;
     return at;
   }
@@ -284,9 +296,21 @@ export class Subtask implements Consumer {
       if (!head.ended && !head.pending) head.end();
       return Step.WORKED;
     }
+    if (this.#nextMarker !== Number.POSITIVE_INFINITY) {
+      this.#emitMarker(head);
+      if (!head.ready()) return Step.WORKED;
+    }
     const found = source.poll();
     if (found === Poll.END) this.#host.wake();
     return found === Poll.WAIT ? Step.IDLE : Step.WORKED;
+  }
+
+  /** If one is due. The source itself records none. */
+  #emitMarker(head: ChainedOperator): void {
+    const now = this.#host.clock.now();
+    if (now < this.#nextMarker) return;
+    this.#nextMarker = now + this.#graph.latencyTracking.intervalMs;
+    head.marker({ markedAt: this.#host.clock.nanos(), source: this.vertexIndex, subtask: this.index });
   }
 
   #pollGate(gate: InputGate): Step {
@@ -324,13 +348,17 @@ export class Subtask implements Consumer {
   #runTimers(): boolean {
     let fired = false;
     let now = -1;
+    let nanos = 0;
     for (let o = 0; o < this.#operators.length; o++) {
       const operator = this.#operators[o] as Operator;
       if (operator.nextTimer === Number.POSITIVE_INFINITY) continue;
-      if (now < 0) now = this.#host.clock.now();
+      if (now < 0) {
+        now = this.#host.clock.now();
+        nanos = this.#host.clock.nanos();
+      }
       const place = this.#chain[o] as ChainedOperator;
       if (operator.nextTimer <= now && !place.ended && place.ready()) {
-        operator.onTimer(now);
+        place.onTimer(now, nanos);
         fired = true;
       }
     }
@@ -389,8 +417,12 @@ export class Subtask implements Consumer {
     this.#deliver((head) => head.batch(batch));
   }
 
-  watermark(watermark: number): void {
-    this.#deliver((head) => head.watermark(watermark));
+  watermark(watermark: number, ingestedAt = NEVER_INGESTED): void {
+    this.#deliver((head) => head.watermark(watermark, ingestedAt));
+  }
+
+  marker(marker: LatencyMarker): void {
+    this.#deliver((head) => head.marker(marker));
   }
 
   idle(idle: boolean): void {
