@@ -88,7 +88,12 @@ export class WindowOperator extends Operator {
     this.#settings = settings;
     this.#eventTime = settings.windows.time === 'event';
     this.#locate = makeLocate(settings.windows);
-    this.#keys = new KeyCodes(settings.key, keyKind, (mark) => this.#hold(mark));
+    this.#keys = new KeyCodes(
+      settings.key,
+      keyKind,
+      (mark) => this.#hold(mark),
+      () => {},
+    );
     this.contents = settings.contents((code) => this.#keys.name(code));
     this.panes = new Panes(this.contents);
   }
