@@ -205,6 +205,10 @@ function open(operator: Operator, inputSchema: Schema | null, to: Consumer, spli
     subtask,
     parallelism: PARALLELISM,
     maxParallelism: 128,
+    name: 'stage',
+    stateBackend: () => {
+      throw new Error('No state here.');
+    },
     clock,
     inputSchema,
     cells,

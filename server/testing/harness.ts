@@ -19,6 +19,8 @@ import { ChainedOperator } from '#engine/operators/chained-operator.ts';
 import type { Operator } from '#engine/operators/operator.ts';
 import { type Consumer, Output } from '#engine/operators/output.ts';
 import { Splits } from '#engine/operators/source.ts';
+import { heapBackend } from '#engine/state/heap-backend.ts';
+import type { StateBackendFactory } from '#engine/state/keyed-state.ts';
 import type { OperatorSnapshot } from '#engine/state/snapshot.ts';
 
 export type PlainRow = Readonly<Record<string, unknown>>;
@@ -138,6 +140,8 @@ export interface HarnessOptions {
   readonly subtask?: number;
   readonly parallelism?: number;
   readonly maxParallelism?: number;
+  /** Makes the keyed state; on the heap, if not given. */
+  readonly stateBackend?: StateBackendFactory;
   /** Snapshots of all subtasks of the operator that this one takes over from. */
   readonly restore?: readonly OperatorSnapshot[];
 }
@@ -185,6 +189,7 @@ export class OperatorHarness {
     this.consumers = consumers;
     this.#place = new ChainedOperator(operator, output, this.cells);
     operator.open({
+      name: 'operator',
       subtask: options.subtask ?? 0,
       parallelism: options.parallelism ?? 1,
       maxParallelism: options.maxParallelism ?? 128,
@@ -194,6 +199,16 @@ export class OperatorHarness {
       output,
       sideOutput: (tag) => sides.get(tag) ?? new Output([], this.cells),
       splits: this.splits,
+      stateBackend: (keys) =>
+        (options.stateBackend ?? heapBackend)({
+          operator: 'operator',
+          operatorId: 'operator',
+          subtask: options.subtask ?? 0,
+          maxParallelism: options.maxParallelism ?? 128,
+          keys,
+          cells: this.cells,
+          wake: () => {},
+        }),
       own: (dictionary) => this.owned.push(dictionary),
       report: (message) => this.reports.push(message),
       wake: () => {},

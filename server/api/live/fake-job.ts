@@ -105,6 +105,7 @@ export class FakeHandle implements JobHandle {
     vertices: [vertex],
     edges: [],
     latencyTracking: NO_LATENCY_TRACKING,
+    stateBackend: 'heap',
   };
   state: JobState = 'RUNNING';
   failure: Error | null = null;

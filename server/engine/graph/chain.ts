@@ -13,7 +13,6 @@ import {
   MAX_PARALLELISM,
   murmurHash,
 } from '../exchange/key-groups.ts';
-import type { LatencyTracking } from '../metrics/latency.ts';
 import type { ChainLink, JobEdge, JobGraph, JobOperator, JobVertex, Partitioner } from './job-graph.ts';
 import type { StreamEdge, StreamNode } from './stream-graph.ts';
 
@@ -26,7 +25,7 @@ export function chain(
   name: string,
   nodes: readonly StreamNode[],
   parallelism: number,
-  latencyTracking: LatencyTracking,
+  settings: Pick<JobGraph, 'latencyTracking' | 'stateBackend'>,
 ): JobGraph {
   if (!nodes.some((n) => n.source !== null)) throw new WeirError('NO_SOURCE', `Job ${name} has no source.`);
   const ids = operatorIds(name, nodes);
@@ -108,7 +107,7 @@ export function chain(
       outputs: edges.flatMap((e, i) => (e.from === index ? [i] : [])),
     };
   });
-  return { name, vertices, edges, latencyTracking };
+  return { name, vertices, edges, ...settings };
 }
 
 /** A uid is the id; without one it is a hash of what the operator is and where it stands, the same in every thread. */

@@ -21,9 +21,12 @@ import type { Sink } from '../io/sink.ts';
 import type { Source, Split } from '../io/source.ts';
 import { checkLatencyTracking, type LatencyTracking, NO_LATENCY_TRACKING } from '../metrics/latency.ts';
 import { FilterOperator, type Predicate } from '../operators/filter.ts';
+import type { KeyedProcessFunction } from '../operators/keyed-process.ts';
+import { KeyedProcessOperator } from '../operators/keyed-process-operator.ts';
 import { type Collector, type OutputTag, type ProcessFunction, ProcessOperator } from '../operators/process.ts';
 import { SinkOperator } from '../operators/sink.ts';
 import { WatermarksOperator } from '../operators/watermarks.ts';
+import type { StateBackendName } from '../state/keyed-state.ts';
 import type { WatermarkStrategy } from '../time/watermark-strategy.ts';
 import type { TumblingWindows } from '../window/assigners.ts';
 import type { SessionWindows } from '../window/session-windows.ts';
@@ -44,6 +47,8 @@ export interface EnvironmentSettings {
   readonly rollIntervalMs?: number;
   /** Latency markers; without them only sinks measure. */
   readonly latencyTracking?: LatencyTracking;
+  /** Where keyed state lives: `heap` (default), or `level` for state larger than memory. Results are the same. */
+  readonly stateBackend?: StateBackendName;
 }
 
 export class StreamExecutionEnvironment {
@@ -51,6 +56,7 @@ export class StreamExecutionEnvironment {
   readonly parallelism: number;
   readonly rollIntervalMs: number;
   readonly latencyTracking: LatencyTracking;
+  readonly stateBackend: StateBackendName;
   readonly #nodes: StreamNode[] = [];
 
   constructor(settings: EnvironmentSettings) {
@@ -59,6 +65,7 @@ export class StreamExecutionEnvironment {
     this.rollIntervalMs = settings.rollIntervalMs ?? 10_000;
     this.latencyTracking = settings.latencyTracking ?? NO_LATENCY_TRACKING;
     checkLatencyTracking(this.latencyTracking);
+    this.stateBackend = settings.stateBackend ?? 'heap';
     checkParallelism(this.parallelism, MAX_PARALLELISM, `Job ${settings.name}`);
   }
 
@@ -75,7 +82,8 @@ export class StreamExecutionEnvironment {
 
   /** Tasks and exchanges, chained. Errors name the operator and what is wrong with it. */
   jobGraph(): JobGraph {
-    return chain(this.name, this.#nodes, this.parallelism, this.latencyTracking);
+    const { latencyTracking, stateBackend } = this;
+    return chain(this.name, this.#nodes, this.parallelism, { latencyTracking, stateBackend });
   }
 
   /** @internal */
@@ -295,6 +303,40 @@ export class KeyedStream<F extends Fields, K extends keyof F> extends DataStream
   constructor(env: StreamExecutionEnvironment, schema: Schema<F>, edges: readonly StreamEdge[], key: number) {
     super(env, schema, edges);
     this.#key = key;
+  }
+
+  /**
+   * A function with state and timers per key; a plain one sees its rows and nothing else. `create` is called once per subtask.
+   */
+  override process<Out extends Fields>(
+    name: string,
+    options: {
+      output: Schema<Out>;
+      sideOutputs?: readonly OutputTag[];
+      create: (subtask: number) => KeyedProcessFunction<F, Out> | ProcessFunction<F, Out>;
+    },
+  ): SingleOutputStream<Out> {
+    const tags = options.sideOutputs ?? [];
+    const create = options.create as unknown as (
+      subtask: number,
+    ) => KeyedProcessFunction<Fields, Fields> | ProcessFunction<Fields, Fields>;
+    const settings = {
+      name,
+      key: this.#key,
+      keyKind: this.schema.columns[this.#key]?.kind === 'string' ? ('string' as const) : ('i32' as const),
+      output: options.output,
+      tags,
+      create: (subtask: number): KeyedProcessFunction<Fields, Fields> => {
+        const fn = create(subtask);
+        return typeof fn === 'function' ? { processElement: fn } : fn;
+      },
+    };
+    return this.connect(options.output, {
+      kind: 'process',
+      name,
+      sideOutputs: new Map(tags.map((t) => [t.id, t.schema])),
+      create: () => new KeyedProcessOperator(settings),
+    });
   }
 
   window(windows: TumblingWindows | SessionWindows): WindowedStream<F, K> {

@@ -9,6 +9,7 @@ import { Random } from '#base/random.ts';
 import { ringBytes } from '#engine/exchange/ring-layout.ts';
 import type { JobGraph } from '#engine/graph/job-graph.ts';
 import type { Enumerator, Split } from '#engine/io/source.ts';
+import type { StateBackendFactory } from '#engine/state/keyed-state.ts';
 import { Step, type Subtask, SubtaskFailure } from '../task/subtask.ts';
 import { channelsOf, newCells, newLatencies, type SubtaskId, wire } from '../task/wiring.ts';
 
@@ -18,6 +19,8 @@ export interface LocalOptions {
   readonly clock?: ManualClock;
   /** `ring`: every channel is a ring, as between threads. `direct` (default): batches are handed over by reference. `mixed`: drawn from the seed. */
   readonly channels?: 'direct' | 'ring' | 'mixed';
+  /** For jobs with `stateBackend: 'level'`. */
+  readonly levelBackend?: StateBackendFactory;
 }
 
 export class LocalExecutor {
@@ -65,6 +68,7 @@ export class LocalExecutor {
       host: (id) => ({
         clock: this.clock,
         wake: () => {},
+        levelBackend: options.levelBackend ?? null,
         report: (operator, message) => this.reports.push({ operator, message }),
         enumerator: {
           requestSplit: () => {

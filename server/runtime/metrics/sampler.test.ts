@@ -30,6 +30,7 @@ const vertex = (parallelism: number, links: JobVertex['links'], ...operators: Jo
 /** readings -> validate -(errors)-> errors-live ═hash═> windows -> results-live, -(late)-> late-live */
 const graph: JobGraph = {
   name: 'iot',
+  stateBackend: 'heap',
   vertices: [
     vertex(
       2,

@@ -10,7 +10,7 @@
  */
 
 import type { Clock } from '#base/clock.ts';
-import { messageOf } from '#base/errors.ts';
+import { messageOf, WeirError } from '#base/errors.ts';
 import { Dictionary } from '#engine/batch/dictionary.ts';
 import { NEVER_INGESTED, type RecordBatch } from '#engine/batch/record-batch.ts';
 import type { Schema } from '#engine/batch/schema.ts';
@@ -25,6 +25,8 @@ import { ChainedOperator } from '#engine/operators/chained-operator.ts';
 import type { Operator } from '#engine/operators/operator.ts';
 import { type Consumer, Output } from '#engine/operators/output.ts';
 import { type EnumeratorLink, SourceOperator, Splits } from '#engine/operators/source.ts';
+import { heapBackend } from '#engine/state/heap-backend.ts';
+import type { KeyedStateBackend, StateBackendFactory, StateBackendOptions } from '#engine/state/keyed-state.ts';
 
 /** How a step went. */
 export const Step = {
@@ -46,6 +48,8 @@ export interface SubtaskHost {
   /** Plain data from an operator to the main thread. */
   report(operatorId: string, message: unknown): void;
   readonly enumerator: EnumeratorLink;
+  /** Backend of jobs whose state exceeds memory, which needs files; null: this host has none. */
+  readonly levelBackend: StateBackendFactory | null;
 }
 
 /** Rows that did not fill a slot become visible to the other side after this long at most, ns. */
@@ -160,6 +164,7 @@ export class Subtask implements Consumer {
       }
       made[o] = new ChainedOperator(operator, main, cells, latencyRecorder(places, o, this.#latencies, nanos));
       operator.open({
+        name: spec.name,
         subtask: this.index,
         parallelism: this.vertex.parallelism,
         maxParallelism: this.vertex.maxParallelism,
@@ -169,6 +174,16 @@ export class Subtask implements Consumer {
         output: main,
         sideOutput: (tag) => sides.get(tag) ?? new Output([], cells),
         splits,
+        stateBackend: (keys) =>
+          this.#stateBackend({
+            operator: spec.name,
+            operatorId: spec.id,
+            subtask: this.index,
+            maxParallelism: this.vertex.maxParallelism,
+            keys,
+            cells,
+            wake: () => this.#host.wake(),
+          }),
         own: (dictionary) => this.#dictionaries.push(dictionary),
         report: (message) => this.#host.report(spec.id, message),
         wake: () => this.#host.wake(),
@@ -181,6 +196,17 @@ export class Subtask implements Consumer {
     this.#lastFlush = this.#mark;
     this.#lastQuiet = this.#mark;
     this.cells[TaskCell.PHASE] = 1;
+  }
+
+  #stateBackend(options: StateBackendOptions): KeyedStateBackend {
+    const make = this.#graph.stateBackend === 'level' ? this.#host.levelBackend : heapBackend;
+    if (make === null) {
+      throw new WeirError(
+        'NO_LEVEL_BACKEND',
+        `${options.operator}: the job wants state on disk, but runs where there is no "level" backend.`,
+      );
+    }
+    return make(options);
   }
 
   #inputSchema(o: number): Schema | null {
