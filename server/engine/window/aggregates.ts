@@ -148,3 +148,27 @@ export function makeWriteResults(plan: AggregatePlan, offset: number): WriteResu
     for (let s = first, j = at; s < last; s++, j++) { const o = s * ${plan.width}; ${plan.results.map((r, i) => `r${i}[j] = ${value(r)};`).join(' ')} }
   }`)() as WriteResults;
 }
+
+/** Adds the accumulators of slots `sources[i]` to those of `targets[i]`, for `i < pairs`. */
+export type MergeAccumulators = (acc: Float64Array, targets: Int32Array, sources: Int32Array, pairs: number) => void;
+
+export function makeMerge(plan: AggregatePlan): MergeAccumulators {
+  const update = (c: Cell, i: number): string => {
+    const [to, from] = [`acc[t + ${i}]`, `acc[s + ${i}]`];
+    switch (c.op) {
+      case 'count':
+      case 'sum':
+        return `${to} += ${from};`;
+      case 'min':
+        return `if (${from} < ${to}) ${to} = ${from};`;
+      case 'max':
+        return `if (${from} > ${to}) ${to} = ${from};`;
+    }
+  };
+  return new Function(`return function merge(acc, targets, sources, pairs) {
+    for (let i = 0; i < pairs; i++) {
+      const t = targets[i] * ${plan.width}, s = sources[i] * ${plan.width};
+      ${plan.cells.map(update).join(' ')}
+    }
+  }`)() as MergeAccumulators;
+}

@@ -2,11 +2,14 @@
 
 import { type Cursor, makeCursor, makeRowWriter, type RowWriter } from '../batch/cursor.ts';
 import type { RecordBatch } from '../batch/record-batch.ts';
+import { type ByteReader, type ByteWriter, readRow, writeRow } from '../batch/row-bytes.ts';
 import type { Fields, Row, Schema } from '../batch/schema.ts';
 import {
   type Accumulate,
   type AggregatePlan,
+  type MergeAccumulators,
   makeAccumulate,
+  makeMerge,
   makeWriteResults,
   type WriteResults,
 } from './aggregates.ts';
@@ -26,6 +29,14 @@ export interface WindowContents extends SlotOwner {
   readonly leftover: boolean;
   /** Writes the results of slots from `first` on behind `out.size` while there is room; returns the first slot not written. */
   results(first: number, last: number, keyOf: Int32Array, window: TimeWindow, out: RecordBatch): number;
+  /** Adds the contents of slots `sources[i]` to those of `targets[i]` for `i < pairs`; the sources stay as they are. */
+  merge(targets: Int32Array, sources: Int32Array, pairs: number): void;
+  /** Merging is cheaper than keeping apart, and merged contents can be merged again: partial results are worth keeping. */
+  readonly condenses: boolean;
+  /** Writes the contents of a slot. */
+  save(slot: number, to: ByteWriter): void;
+  /** Fills a slot with what `save` wrote. */
+  load(slot: number, from: ByteReader): void;
   /** Result values of one slot for a look from outside; empty where a result cannot be had without consequences. */
   peek(slot: number): number[];
   /** Bytes held. */
@@ -38,14 +49,17 @@ export class AggregateContents implements WindowContents {
   readonly #accumulate: Accumulate;
   readonly #write: WriteResults;
   readonly #peek: WriteResults;
+  readonly #merge: MergeAccumulators;
   #acc = new Float64Array(0);
   readonly leftover = false;
+  readonly condenses = true;
 
   constructor(plan: AggregatePlan) {
     this.#plan = plan;
     this.#accumulate = makeAccumulate(plan);
     this.#write = makeWriteResults(plan, 3);
     this.#peek = makeWriteResults(plan, 0);
+    this.#merge = makeMerge(plan);
   }
 
   get bytes(): number {
@@ -94,6 +108,20 @@ export class AggregateContents implements WindowContents {
     return end;
   }
 
+  merge(targets: Int32Array, sources: Int32Array, pairs: number): void {
+    this.#merge(this.#acc, targets, sources, pairs);
+  }
+
+  save(slot: number, to: ByteWriter): void {
+    const { width } = this.#plan;
+    for (let i = slot * width; i < (slot + 1) * width; i++) to.f64(this.#acc[i] as number);
+  }
+
+  load(slot: number, from: ByteReader): void {
+    const { width } = this.#plan;
+    for (let i = slot * width; i < (slot + 1) * width; i++) this.#acc[i] = from.f64();
+  }
+
   peek(slot: number): number[] {
     const columns = this.#plan.results.map(() => new Float64Array(1));
     this.#peek(this.#acc, slot, slot + 1, columns, 0);
@@ -106,13 +134,16 @@ export type ReduceFunction<F extends Fields> = (soFar: Row<F>, next: Row<F>) => 
 
 /** One row of the input's schema per (key, window). */
 export class ReduceContents implements WindowContents {
+  readonly #schema: Schema;
   readonly #fn: ReduceFunction<Fields>;
   readonly #cursor: Cursor;
   readonly #write: RowWriter;
   #rows: (Record<string, unknown> | null)[] = [];
   readonly leftover = false;
+  readonly condenses = true;
 
   constructor(schema: Schema, fn: ReduceFunction<Fields>) {
+    this.#schema = schema;
     this.#fn = fn;
     this.#cursor = makeCursor(schema);
     this.#write = makeRowWriter(schema, 'reduce');
@@ -154,6 +185,24 @@ export class ReduceContents implements WindowContents {
     return slot;
   }
 
+  merge(targets: Int32Array, sources: Int32Array, pairs: number): void {
+    for (let i = 0; i < pairs; i++) {
+      const target = targets[i] as number;
+      const soFar = this.#rows[target] ?? null;
+      const next = this.#rows[sources[i] as number] as Record<string, unknown>;
+      this.#rows[target] =
+        soFar === null ? { ...next } : (this.#fn(soFar as Row<Fields>, next as Row<Fields>) as Record<string, unknown>);
+    }
+  }
+
+  save(slot: number, to: ByteWriter): void {
+    writeRow(this.#schema, this.#rows[slot] as Record<string, unknown>, to);
+  }
+
+  load(slot: number, from: ByteReader): void {
+    this.#rows[slot] = readRow(this.#schema, from);
+  }
+
   peek(): number[] {
     return [];
   }
@@ -167,13 +216,22 @@ export type ProcessWindowFunction<In extends Fields, Out extends Fields> = (
   out: { collect(row: Row<Out>): void },
 ) => void;
 
+interface Arrival {
+  readonly order: number;
+  readonly row: Record<string, unknown>;
+}
+
 /** Keeps every row: memory grows with the input, unlike the other two. */
 export class ListContents implements WindowContents {
+  readonly #input: Schema;
   readonly #fn: ProcessWindowFunction<Fields, Fields>;
   readonly #cursor: Cursor;
   readonly #write: RowWriter;
   readonly #keyName: (code: number) => string;
-  #lists: Record<string, unknown>[][] = [];
+  #lists: Arrival[][] = [];
+  /** Rows of a window come in order of arrival, also when they were kept in several slices. */
+  #arrivals = 0;
+  readonly condenses = false;
   /** Rows made by the last call that found no room yet. */
   #left: Record<string, unknown>[] = [];
 
@@ -183,6 +241,7 @@ export class ListContents implements WindowContents {
     fn: ProcessWindowFunction<Fields, Fields>,
     keyName: (code: number) => string,
   ) {
+    this.#input = input;
     this.#fn = fn;
     this.#cursor = makeCursor(input);
     this.#write = makeRowWriter(output, 'window process');
@@ -212,7 +271,7 @@ export class ListContents implements WindowContents {
       const slot = slots[i] as number;
       if (slot === 0) continue;
       cursor.$k = batch.row(i);
-      (this.#lists[slot] as Record<string, unknown>[]).push(cursor.$copy());
+      (this.#lists[slot] as Arrival[]).push({ order: this.#arrivals++, row: cursor.$copy() });
     }
   }
 
@@ -224,11 +283,34 @@ export class ListContents implements WindowContents {
         out.size++;
       }
       if (slot >= last) return slot;
-      const rows = this.#lists[slot] as unknown as Row<Fields>[];
+      const list = (this.#lists[slot] as Arrival[]).sort((a, b) => a.order - b.order);
+      const rows = list.map((arrival) => arrival.row) as Row<Fields>[];
       this.#fn(this.#keyName(keyOf[slot] as number), window, rows, {
         collect: (row) => this.#left.push(row as Record<string, unknown>),
       });
     }
+  }
+
+  merge(targets: Int32Array, sources: Int32Array, pairs: number): void {
+    for (let i = 0; i < pairs; i++) {
+      const list = this.#lists[targets[i] as number] as Arrival[];
+      for (const arrival of this.#lists[sources[i] as number] as Arrival[]) list.push(arrival);
+    }
+  }
+
+  save(slot: number, to: ByteWriter): void {
+    const list = this.#lists[slot] as Arrival[];
+    to.u32(list.length);
+    for (const { order, row } of list) {
+      to.f64(order);
+      writeRow(this.#input, row, to);
+    }
+  }
+
+  load(slot: number, from: ByteReader): void {
+    const list = Array.from({ length: from.u32() }, () => ({ order: from.f64(), row: readRow(this.#input, from) }));
+    this.#lists[slot] = list;
+    this.#arrivals = Math.max(this.#arrivals, (list.at(-1)?.order ?? -1) + 1);
   }
 
   peek(): number[] {

@@ -7,12 +7,15 @@
 
 import { Dictionary, type Holder } from '../batch/dictionary.ts';
 import { BATCH_ROWS, type RecordBatch } from '../batch/record-batch.ts';
+import type { ByteReader, ByteWriter } from '../batch/row-bytes.ts';
 import type { ColumnKind } from '../batch/schema.ts';
+import { javaHash, keyGroupOf } from '../exchange/key-groups.ts';
 
 export class KeyCodes {
   readonly #column: number;
   readonly #integers: boolean;
   readonly #hold: Holder;
+  readonly #recode: (codeOf: (code: number) => number) => void;
   readonly #byInteger = new Map<number, number>();
   /** By code. */
   #integerOf = new Int32Array(0);
@@ -20,10 +23,12 @@ export class KeyCodes {
   /** Dictionary that the codes belong to. */
   dictionary: Dictionary | null = null;
 
-  constructor(column: number, kind: ColumnKind, hold: Holder) {
+  /** `recode`: keys get other codes, because rows come with another dictionary from now on. */
+  constructor(column: number, kind: ColumnKind, hold: Holder, recode: (codeOf: (code: number) => number) => void) {
     this.#column = column;
     this.#integers = kind !== 'string';
     this.#hold = hold;
+    this.#recode = recode;
     this.#scratch = new Int32Array(this.#integers ? BATCH_ROWS : 0);
     if (this.#integers) this.#adopt(new Dictionary());
   }
@@ -42,6 +47,26 @@ export class KeyCodes {
       this.#scratch[k] = this.#codeOfInteger(column[k] as number);
     }
     return this.#scratch;
+  }
+
+  /** Writes the key of a code. */
+  save(code: number, to: ByteWriter): void {
+    if (this.#integers) to.i32(this.#integerOf[code] as number);
+    else to.text(this.name(code));
+  }
+
+  /** Code of a key that `save` wrote. */
+  load(from: ByteReader): number {
+    if (this.#integers) return this.#codeOfInteger(from.i32());
+    // No row has come yet that brings a dictionary: when one does, keys get the codes they have there.
+    if (this.dictionary === null) this.#adopt(new Dictionary());
+    return (this.dictionary as Dictionary).codeOf(from.text());
+  }
+
+  /** Key group of a code. */
+  group(code: number, maxParallelism: number): number {
+    const hash = this.#integers ? (this.#integerOf[code] as number) : javaHash(this.name(code));
+    return keyGroupOf(hash, maxParallelism);
   }
 
   /** Turns the codes at `from .. to` of a result column into what such a column holds: codes of strings as they are, whole numbers. */
@@ -71,8 +96,12 @@ export class KeyCodes {
   }
 
   #adopt(dictionary: Dictionary): void {
+    const before = this.dictionary;
     this.dictionary = dictionary;
-    dictionary.hold(this.#hold);
+    if (before !== null) this.#recode((code) => dictionary.codeOf(before.get(code) ?? ''));
+    dictionary.hold((mark) => {
+      if (this.dictionary === dictionary) this.#hold(mark);
+    });
     if (this.#integers) {
       dictionary.onFree((_code, text) => this.#byInteger.delete(Number(text)));
     }
