@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { gunzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
-import { judge, linesOf, type ModelReading, runModel, tumbling } from './reference-model.ts';
+import { judge, linesOf, type ModelReading, runModel, session, tumbling } from './reference-model.ts';
 
 const GOLDEN = new URL('../../e2e/golden/', import.meta.url);
 
@@ -25,11 +25,14 @@ const sorted = (rows: readonly unknown[]) => rows.map((row) => JSON.stringify(ro
 describe('the reference model gives what Flink gave', () => {
   const cases = readdirSync(GOLDEN, { withFileTypes: true }).filter((entry) => entry.isDirectory());
   for (const { name } of cases) {
-    for (const result of readdirSync(new URL(`${name}/`, GOLDEN)).filter((entry) => entry.startsWith('tumbling-'))) {
+    for (const result of readdirSync(new URL(`${name}/`, GOLDEN)).filter((entry) =>
+      /^(tumbling|session)-/.test(entry),
+    )) {
       it(`${name}, ${result}`, () => {
-        const [, size, lateness] = /^tumbling-(\d+)-late(\d+)$/.exec(result) ?? [];
+        const [, kind, size, lateness] = /^(tumbling|session)-(\d+)-late(\d+)$/.exec(result) ?? [];
         const model = runModel(readGolden(`${name}/input.ndjson.gz`), {
-          assign: tumbling(Number(size)),
+          assign: kind === 'session' ? session(Number(size)) : tumbling(Number(size)),
+          merging: kind === 'session',
           outOfOrdernessMs: 5000,
           allowedLatenessMs: Number(lateness),
         });

@@ -58,6 +58,8 @@ export interface ModelResult {
 
 export interface ModelOptions {
   readonly assign: Assigner;
+  /** Windows of a device that overlap or touch become one. */
+  readonly merging?: boolean;
   readonly outOfOrdernessMs: number;
   readonly allowedLatenessMs: number;
   readonly maxLineBytes?: number;
@@ -77,6 +79,11 @@ export function tumbling(sizeMs: number): Assigner {
     const start = Math.floor(timestamp / sizeMs) * sizeMs;
     return [{ start, end: start + sizeMs }];
   };
+}
+
+/** Sessions begin as windows of one row; to be used with `merging`. */
+export function session(gapMs: number): Assigner {
+  return (timestamp) => [{ start: timestamp, end: timestamp + gapMs }];
 }
 
 /** Runs the job over the bytes of an NDJSON file, as parallelism 1 does with a watermark after every record that raises it. */
@@ -168,9 +175,19 @@ function isBlank(id: string): boolean {
   });
 }
 
+/** Minimum, maximum, and the plain sum of values in order of arrival. */
+interface Measure {
+  readonly min: number;
+  readonly max: number;
+  readonly sum: number;
+}
+
 interface Contents extends ModelWindow {
   readonly device: string;
-  readonly readings: ModelReading[];
+  count: number;
+  temperature: Measure;
+  humidity: Measure;
+  pressure: Measure;
   fired: boolean;
 }
 
@@ -179,8 +196,9 @@ class WindowModel {
   readonly rows: ModelRow[] = [];
   readonly late: ModelLate[] = [];
   readonly #options: ModelOptions;
-  /** By end of window, then by device and start: only ends are ever searched. */
+  /** By end of window, then by device and start: only ends and devices are ever searched. */
   readonly #open = new Map<number, Map<string, Contents>>();
+  readonly #byDevice = new Map<string, Set<Contents>>();
   #maxTimestamp = Number.NEGATIVE_INFINITY;
   #watermark = Number.NEGATIVE_INFINITY;
 
@@ -191,12 +209,21 @@ class WindowModel {
   add(reading: ModelReading): void {
     const timestamp = reading.event_timestamp;
     let skipped = true;
-    for (const window of this.#options.assign(timestamp)) {
-      if (this.#cleanupTime(window.end) <= this.#watermark) continue;
+    for (const assigned of this.#options.assign(timestamp)) {
+      const parts = this.#options.merging === true ? this.#touching(reading.device_id, assigned) : [];
+      const start = Math.min(assigned.start, ...parts.map((part) => part.start));
+      const end = Math.max(assigned.end, ...parts.map((part) => part.end));
+      if (this.#cleanupTime(end) <= this.#watermark) continue;
       skipped = false;
-      const contents = this.#contents(reading.device_id, window);
-      contents.readings.push(reading);
-      if (window.end - 1 <= this.#watermark) this.#fire(contents);
+      const contents =
+        parts.length > 0
+          ? this.#merged(reading.device_id, start, end, parts)
+          : this.#contents(reading.device_id, start, end);
+      contents.count++;
+      contents.temperature = together(contents.temperature, measureOf(reading.temperature));
+      contents.humidity = together(contents.humidity, measureOf(reading.humidity));
+      contents.pressure = together(contents.pressure, measureOf(reading.pressure));
+      if (end - 1 <= this.#watermark) this.#fire(contents);
     }
     if (skipped && timestamp + this.#options.allowedLatenessMs <= this.#watermark) {
       this.late.push({ ...reading, watermark: this.#watermark });
@@ -216,10 +243,10 @@ class WindowModel {
     this.#watermark = watermark;
     const due = [...this.#open.keys()].filter((end) => end - 1 <= watermark).sort((a, b) => a - b);
     for (const end of due) {
-      for (const contents of this.#open.get(end)?.values() ?? []) {
+      for (const contents of [...(this.#open.get(end)?.values() ?? [])]) {
         if (!contents.fired) this.#fire(contents);
+        if (this.#cleanupTime(end) <= watermark) this.#forget(contents);
       }
-      if (this.#cleanupTime(end) <= watermark) this.#open.delete(end);
     }
   }
 
@@ -227,34 +254,71 @@ class WindowModel {
     return end - 1 + this.#options.allowedLatenessMs;
   }
 
-  #contents(device: string, window: ModelWindow): Contents {
-    const sameEnd = this.#open.get(window.end) ?? new Map<string, Contents>();
-    this.#open.set(window.end, sameEnd);
-    const key = `${window.start} ${device}`;
-    const contents = sameEnd.get(key) ?? { ...window, device, readings: [], fired: false };
+  /** The device's open windows that overlap or touch this one, by start. */
+  #touching(device: string, window: ModelWindow): Contents[] {
+    return [...(this.#byDevice.get(device) ?? [])]
+      .filter((open) => open.start <= window.end && open.end >= window.start)
+      .sort((a, b) => a.start - b.start);
+  }
+
+  /** One window in place of all of these. */
+  #merged(device: string, start: number, end: number, parts: readonly Contents[]): Contents {
+    for (const part of parts) this.#forget(part);
+    const merged = this.#contents(device, start, end);
+    for (const part of parts) {
+      merged.count += part.count;
+      merged.temperature = together(merged.temperature, part.temperature);
+      merged.humidity = together(merged.humidity, part.humidity);
+      merged.pressure = together(merged.pressure, part.pressure);
+    }
+    return merged;
+  }
+
+  #contents(device: string, start: number, end: number): Contents {
+    const sameEnd = this.#open.get(end) ?? new Map<string, Contents>();
+    this.#open.set(end, sameEnd);
+    const key = `${start} ${device}`;
+    const known = sameEnd.get(key);
+    if (known !== undefined) return known;
+    const measures = { temperature: NOTHING, humidity: NOTHING, pressure: NOTHING };
+    const contents = { device, start, end, count: 0, ...measures, fired: false };
     sameEnd.set(key, contents);
+    const sameDevice = this.#byDevice.get(device) ?? new Set<Contents>();
+    this.#byDevice.set(device, sameDevice);
+    sameDevice.add(contents);
     return contents;
+  }
+
+  #forget(contents: Contents): void {
+    const { device, start, end } = contents;
+    const sameEnd = this.#open.get(end);
+    sameEnd?.delete(`${start} ${device}`);
+    if (sameEnd?.size === 0) this.#open.delete(end);
+    this.#byDevice.get(device)?.delete(contents);
   }
 
   #fire(contents: Contents): void {
     contents.fired = true;
-    const { device, start, end, readings } = contents;
-    const [tMin, tMax, tAvg] = summarize(readings.map((r) => r.temperature));
-    const [hMin, hMax, hAvg] = summarize(readings.map((r) => r.humidity));
-    const [pMin, pMax, pAvg] = summarize(readings.map((r) => r.pressure));
-    this.rows.push([device, start, end, readings.length, tMin, tMax, tAvg, hMin, hMax, hAvg, pMin, pMax, pAvg]);
+    const { device, start, end, count, temperature: t, humidity: h, pressure: p } = contents;
+    const averages = [t.sum / count, h.sum / count, p.sum / count] as const;
+    this.rows.push([
+      device,
+      start,
+      end,
+      count,
+      ...([t.min, t.max, averages[0]] as const),
+      ...([h.min, h.max, averages[1]] as const),
+      ...([p.min, p.max, averages[2]] as const),
+    ]);
   }
 }
 
-/** Minimum, maximum, and the plain sum in order of arrival divided by the count. */
-function summarize(values: number[]): [min: number, max: number, avg: number] {
-  let min = Number.POSITIVE_INFINITY;
-  let max = Number.NEGATIVE_INFINITY;
-  let sum = 0;
-  for (const value of values) {
-    min = Math.min(min, value);
-    max = Math.max(max, value);
-    sum += value;
-  }
-  return [min, max, sum / values.length];
+const NOTHING: Measure = { min: Number.POSITIVE_INFINITY, max: Number.NEGATIVE_INFINITY, sum: 0 };
+
+function measureOf(value: number): Measure {
+  return { min: value, max: value, sum: value };
+}
+
+function together(a: Measure, b: Measure): Measure {
+  return { min: Math.min(a.min, b.min), max: Math.max(a.max, b.max), sum: a.sum + b.sum };
 }

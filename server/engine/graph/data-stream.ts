@@ -25,6 +25,7 @@ import { SinkOperator } from '../operators/sink.ts';
 import { WatermarksOperator } from '../operators/watermarks.ts';
 import type { WatermarkStrategy } from '../time/watermark-strategy.ts';
 import type { AlignedWindows } from '../window/assigners.ts';
+import type { SessionWindows } from '../window/session-windows.ts';
 import { chain } from './chain.ts';
 import type { JobGraph, Partitioner } from './job-graph.ts';
 import { OperatorHandle } from './operator-handle.ts';
@@ -290,7 +291,7 @@ export class KeyedStream<F extends Fields, K extends keyof F> extends DataStream
     this.#key = key;
   }
 
-  window(windows: AlignedWindows): WindowedStream<F, K> {
+  window(windows: AlignedWindows | SessionWindows): WindowedStream<F, K> {
     return new WindowedStream(this, this.#key, windows);
   }
 }

@@ -13,6 +13,8 @@ import {
   type ReduceFunction,
   type WindowContents,
 } from '../window/contents.ts';
+import { SessionOperator } from '../window/session-operator.ts';
+import type { SessionWindows } from '../window/session-windows.ts';
 import { WindowOperator } from '../window/window-operator.ts';
 import type { KeyedStream, SingleOutputStream } from './data-stream.ts';
 
@@ -48,12 +50,12 @@ type ResultOf<F extends Fields, K extends keyof F, A extends Record<string, Aggr
 export class WindowedStream<F extends Fields, K extends keyof F> {
   readonly #stream: KeyedStream<F, K>;
   readonly #key: number;
-  readonly #windows: AlignedWindows;
+  readonly #windows: AlignedWindows | SessionWindows;
   #allowedLatenessMs = 0;
   #late: OutputTag<Late<F>> | null = null;
 
   /** @internal */
-  constructor(stream: KeyedStream<F, K>, key: number, windows: AlignedWindows) {
+  constructor(stream: KeyedStream<F, K>, key: number, windows: AlignedWindows | SessionWindows) {
     this.#stream = stream;
     this.#key = key;
     this.#windows = windows;
@@ -123,8 +125,9 @@ export class WindowedStream<F extends Fields, K extends keyof F> {
   ): SingleOutputStream<Out> {
     const late = this.#late === null ? null : { tag: this.#late.id, schema: this.#late.schema };
     const key = this.#stream.schema.columns[this.#key] as Schema['columns'][number];
+    const keyKind = key.kind === 'string' ? 'string' : 'i32';
+    const windows = this.#windows;
     const settings = {
-      windows: this.#windows,
       allowedLatenessMs: this.#allowedLatenessMs,
       key: this.#key,
       results,
@@ -136,7 +139,10 @@ export class WindowedStream<F extends Fields, K extends keyof F> {
       kind: 'window',
       name,
       sideOutputs: new Map(late === null ? [] : [[late.tag, late.schema]]),
-      create: () => new WindowOperator(settings, key.kind === 'string' ? 'string' : 'i32'),
+      create: () =>
+        windows.kind === 'session'
+          ? new SessionOperator({ ...settings, windows }, keyKind)
+          : new WindowOperator({ ...settings, windows }, keyKind),
     });
   }
 }
