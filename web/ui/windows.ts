@@ -1,7 +1,8 @@
 import type { JobWindows } from '#shared/live.ts';
 import { compact, formatDuration, formatTime } from './format.ts';
 
-const length = (ms: number): string => compact(formatDuration(ms));
+/** `5 s`, `1 m`. */
+const length = (ms: number): string => compact(formatDuration(ms)).replace(/ 00 \w$/, '');
 
 /** The windows of a job in words. */
 export function windowWords(windows: JobWindows): string {
