@@ -107,7 +107,7 @@ export class WindowOperator extends Operator {
     context.own(batches.dictionary);
     this.#results = new Results(this.output, batches, this.#settings.keyed, this.contents, this.panes, this.#keys);
     this.#lateRows = new LateRows(this.#settings.late, context);
-    // String keys come with a dictionary of somebody else's.
+    // Null for strings: they come with a dictionary of somebody else's.
     if (this.#keys.dictionary !== null) context.own(this.#keys.dictionary);
   }
 
@@ -263,8 +263,7 @@ export class WindowOperator extends Operator {
       }
     }
     if ((watermarks[batch.row(count - 1)] as number) < this.#nextFire) return count;
-    let low = this.#next + 1;
-    let high = count - 1;
+    let [low, high] = [this.#next + 1, count - 1];
     while (low < high) {
       const middle = (low + high) >> 1;
       if ((watermarks[batch.row(middle)] as number) >= this.#nextFire) high = middle;
