@@ -290,9 +290,8 @@ const windows: fc.Arbitrary<Windows> = fc
 const lives = fc.record({
   seed: fc.integer({ min: 1, max: 2 ** 31 }),
   windows,
-  contents: fc.constantFrom('aggregate' as const, 'aggregate' as const, 'reduce' as const, 'process' as const),
   lateness: fc.constantFrom(0, 0, 1, 7, 100, Number.POSITIVE_INFINITY),
-  steps: fc.integer({ min: 1, max: 30 }),
+  steps: fc.integer({ min: 1, max: 20 }),
   keys: fc.constantFrom(1, 2, 5),
   disorder: fc.constantFrom(0, 3, 20, 100),
   restores: fc.boolean(),
@@ -300,21 +299,30 @@ const lives = fc.record({
 });
 
 describe('tumbling, sliding and cumulating windows against windows with contents of their own', () => {
-  it('SL6 the same results and late rows per key, in order, whatever the windows, contents, lateness, batches, credits, restores and parallelism', () => {
-    let results = 0;
-    let lateSeen = 0;
-    fc.assert(
-      fc.property(lives, (c) => {
-        const life = new Life(c);
-        life.run();
-        expect(life.out).toEqual(life.model.out);
-        expect(life.late).toEqual(life.model.late);
-        expect(life.ordered).toBe(true);
-        for (const texts of life.out.values()) results += texts.length;
-        for (const texts of life.late.values()) lateSeen += texts.length;
-      }),
-      { numRuns: 10_000 },
-    );
-    expect([results > 200_000, lateSeen > 5000]).toEqual([true, true]);
-  });
+  for (const [contents, numRuns] of [
+    ['aggregate', 5000],
+    ['reduce', 1500],
+    ['process', 1500],
+  ] as const) {
+    it(`SL6 ${contents}: the same results and late rows per key, in order, whatever the windows, lateness, batches, credits, restores and parallelism`, {
+      timeout: 180_000,
+    }, () => {
+      let results = 0;
+      let lateSeen = 0;
+      fc.assert(
+        fc.property(lives, (c) => {
+          const life = new Life({ ...c, contents });
+          life.run();
+          expect(life.out).toEqual(life.model.out);
+          expect(life.late).toEqual(life.model.late);
+          expect(life.ordered).toBe(true);
+          for (const texts of life.out.values()) results += texts.length;
+          for (const texts of life.late.values()) lateSeen += texts.length;
+        }),
+        { numRuns },
+      );
+      // That there was something to see at all: some 100 results a run.
+      expect([results > numRuns * 20, lateSeen > numRuns / 2]).toEqual([true, true]);
+    });
+  }
 });

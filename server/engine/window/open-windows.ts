@@ -12,6 +12,8 @@ export interface OpenWindowsQuery {
   readonly keys: readonly string[] | null;
   /** Windows in the answer at most. */
   readonly limit: number;
+  /** Of each key at most, those that fire next; absent: all. */
+  readonly perKey?: number;
 }
 
 export interface OpenWindowsAnswer {
@@ -27,29 +29,33 @@ export interface OpenWindowsAnswer {
 }
 
 export function openWindows(
-  { keys, limit }: OpenWindowsQuery,
+  { keys, limit, perKey = Number.POSITIVE_INFINITY }: OpenWindowsQuery,
   at: { slices: Slices; agenda: Agenda; panes: Panes; codes: KeyCodes; contents: WindowContents; merged: MergedSlices },
 ): OpenWindowsAnswer {
   const { slices, agenda, panes, codes, contents, merged } = at;
   const open: OpenWindowsAnswer['open'][number][] = [];
-  const asked = keys
-    ?.map((key) => codes.dictionary?.find(key) ?? -1)
-    .filter((code) => code >= 0 && code < panes.keys - 1);
   const first = agenda.next();
-  for (let window = first; window !== null && open.length < limit; window = agenda.after(window)) {
-    for (const code of asked ?? keysOf(slices.first(window), slices.end(window), agenda, panes)) {
+  const from = first === null ? Number.POSITIVE_INFINITY : slices.first(first);
+  const asked = keys?.map((key) => codes.dictionary?.find(key) ?? -1);
+  const present = keysOf(from, Number.POSITIVE_INFINITY, agenda, panes);
+  /** How many windows of these keys may still follow. */
+  const wanted = new Map((asked ?? [...present]).filter((code) => present.has(code)).map((code) => [code, perKey]));
+  for (let window = first; window !== null && open.length < limit && wanted.size > 0; window = agenda.after(window)) {
+    for (const [code, more] of wanted) {
       if (open.length === limit) break;
       const pane = merged.ofKey(window, code);
       for (const [slot] of panes.ranges(pane)) {
         open.push({ key: codes.name(code), ...slices.window(window), values: contents.peek(slot) });
+        if (more > 1) wanted.set(code, more - 1);
+        else wanted.delete(code);
       }
       merged.release(pane);
     }
   }
   let count = 0;
-  for (const slice of first === null ? [] : agenda.slices(slices.first(first), Number.POSITIVE_INFINITY)) {
+  for (const slice of agenda.slices(from, Number.POSITIVE_INFINITY)) {
     const pane = panes.find(slice);
-    for (const [from, to] of pane === null ? [] : panes.ranges(pane)) count += to - from;
+    for (const [low, high] of pane === null ? [] : panes.ranges(pane)) count += high - low;
   }
   return { open, count };
 }

@@ -1,13 +1,10 @@
 /** Results on their way out: written in batches as credits allow, from where they stopped for want of them. */
 
-import { Dictionary } from '../batch/dictionary.ts';
-import { RecordBatch } from '../batch/record-batch.ts';
-import type { Schema } from '../batch/schema.ts';
-import type { OperatorContext } from '../operators/operator.ts';
 import type { Output } from '../operators/output.ts';
 import type { TimeWindow, WindowContents } from './contents.ts';
 import type { KeyCodes } from './key-codes.ts';
 import type { Pane, Panes } from './panes.ts';
+import type { ResultBatches } from './result-batches.ts';
 
 /** Results of a window that are being written. */
 export interface Emission {
@@ -20,31 +17,33 @@ export interface Emission {
 
 export class Results {
   readonly #output: Output;
+  readonly #batches: ResultBatches;
   readonly #contents: WindowContents;
   readonly #panes: Panes;
   readonly #keys: KeyCodes;
   readonly #keyed: boolean;
-  #batch: RecordBatch;
-  #other: RecordBatch;
 
   /** `keyed`: results start with a key column of codes. */
   constructor(
-    context: OperatorContext,
-    schema: Schema,
+    output: Output,
+    batches: ResultBatches,
     keyed: boolean,
     contents: WindowContents,
     panes: Panes,
     keys: KeyCodes,
   ) {
-    this.#output = context.output;
+    this.#output = output;
+    this.#batches = batches;
     this.#contents = contents;
     this.#panes = panes;
     this.#keys = keys;
     this.#keyed = keyed;
-    const dictionary = new Dictionary();
-    this.#batch = RecordBatch.allocate(schema, dictionary);
-    this.#other = RecordBatch.allocate(schema, dictionary);
-    context.own(dictionary);
+  }
+
+  /** Codes are those of the dictionary that keys come with now; nothing may wait to be flushed. */
+  adoptKeys(): void {
+    const { dictionary } = this.#keys;
+    if (this.#keyed && dictionary !== null) this.#batches.keyDictionary = dictionary;
   }
 
   /** Everything in a pane, as results of `window`. */
@@ -72,24 +71,13 @@ export class Results {
 
   /** Emits what was written; false: no credits. */
   flush(): boolean {
-    const batch = this.#batch;
-    if (batch.size === 0) return true;
-    if (!this.#output.ready()) return false;
-    this.#output.emit(batch);
-    // The consumer may still be reading it, but has done with the one before.
-    this.#batch = this.#other;
-    this.#other = batch;
-    this.#batch.size = 0;
-    for (const column of this.#batch.columns) if ('reset' in column) column.reset();
-    return true;
+    return this.#batches.flush(this.#output);
   }
 
   #writeRange(at: Emission): boolean {
     while (at.slot < at.last || this.#contents.leftover) {
-      if (this.#batch.size === this.#batch.capacity && !this.flush()) return false;
-      const results = this.#batch;
-      const dictionary = this.#keys.dictionary;
-      if (this.#keyed && dictionary !== null) results.dictionaries[0] = dictionary;
+      const results = this.#batches.room(this.#output);
+      if (results === null) return false;
       const from = results.size;
       at.slot = this.#contents.results(at.slot, at.last, this.#panes.keyOf, at.window, results);
       results.time.fill(at.window.end - 1, from, results.size);

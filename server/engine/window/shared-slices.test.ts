@@ -206,6 +206,12 @@ describe('windows that share slices, Weir’s own rules', () => {
     };
     expect(h.inspect({ keys: ['a', 'nobody'], limit: 10 })).toEqual(answer);
     expect(h.inspect({ keys: ['a', 'nobody'], limit: 10 })).toEqual(answer);
+    expect(h.inspect({ keys: ['b', 'a'], limit: 10, perKey: 1 })).toMatchObject({
+      open: [
+        { key: 'b', end: 20 },
+        { key: 'a', end: 20 },
+      ],
+    });
     expect(h.inspect({ keys: null, limit: 2 })).toMatchObject({ open: [{ key: 'a' }, { key: 'b', end: 20 }] });
     expect(take(h.watermark(MAX_WATERMARK))).toBe('a:2@19 b:1@19 a:2@29 b:1@29 a:1@39 wm Infinity');
   });

@@ -20,11 +20,12 @@ import { Agenda } from './agenda.ts';
 import type { AlignedWindows } from './assigners.ts';
 import type { WindowContents } from './contents.ts';
 import { KeyCodes } from './key-codes.ts';
-import { type LateOutput, LateRows } from './late-rows.ts';
+import { LateRows, type LateSettings } from './late-rows.ts';
 import { type Locate, makeLocate, refuseMisfits } from './locate.ts';
 import { MergedSlices } from './merged-slices.ts';
 import { type OpenWindowsQuery, openWindows } from './open-windows.ts';
 import { type Pane, Panes } from './panes.ts';
+import { ResultBatches } from './result-batches.ts';
 import { type Emission, Results } from './results.ts';
 import { Slices } from './slices.ts';
 import { loadFiredUntil, loadWindows, saveWindows } from './window-state.ts';
@@ -38,11 +39,11 @@ export interface WindowSettings {
   /** Results start with a key column of codes (declared aggregates); otherwise the contents write their own keys. */
   readonly keyed: boolean;
   /** Null: late rows are dropped and counted. */
-  readonly late: LateOutput | null;
+  readonly late: LateSettings | null;
   readonly contents: (keyName: (code: number) => string) => WindowContents;
 }
 
-/** Windows that fire for one key only, one by one: a late but allowed row makes them fire again. */
+/** Windows `window .. last` fire for one key only: a late but allowed row makes them fire again. */
 interface FiringOfKey {
   code: number;
   window: number;
@@ -92,12 +93,8 @@ export class WindowOperator extends Operator {
     this.#eventTime = windows.time === 'event';
     this.#slices = new Slices(windows);
     this.#locate = makeLocate(this.#slices, windows.time);
-    this.#keys = new KeyCodes(
-      settings.key,
-      keyKind,
-      (mark) => this.panes.hold(mark),
-      (codeOf) => this.#recode(codeOf),
-    );
+    const recode = (codeOf: (code: number) => number): void => this.#recode(codeOf);
+    this.#keys = new KeyCodes(settings.key, keyKind, (mark) => this.panes.hold(mark), recode);
     this.contents = settings.contents((code) => this.#keys.name(code));
     this.panes = new Panes(this.contents);
     this.#agenda = new Agenda(this.#slices, this.#eventTime ? settings.allowedLatenessMs : 0);
@@ -106,10 +103,11 @@ export class WindowOperator extends Operator {
 
   override open(context: OperatorContext): void {
     super.open(context);
-    const { late, results, keyed } = this.#settings;
-    this.#results = new Results(context, results, keyed, this.contents, this.panes, this.#keys);
-    this.#lateRows = new LateRows(context, late);
-    // String keys come with a dictionary of somebody else's.
+    const batches = new ResultBatches(this.#settings.results);
+    context.own(batches.dictionary);
+    this.#results = new Results(this.output, batches, this.#settings.keyed, this.contents, this.panes, this.#keys);
+    this.#lateRows = new LateRows(this.#settings.late, context);
+    // Null for strings: they come with a dictionary of somebody else's.
     if (this.#keys.dictionary !== null) context.own(this.#keys.dictionary);
   }
 
@@ -118,6 +116,7 @@ export class WindowOperator extends Operator {
     this.#next = 0;
     this.#codes = this.#keys.of(batch);
     this.panes.reserveKeys(this.#keys.dictionary?.capacity ?? 0);
+    this.#results.adoptKeys();
     this.#run();
   }
 
@@ -174,6 +173,7 @@ export class WindowOperator extends Operator {
     for (const [window, codes] of [...overdue].sort(([a], [b]) => a - b)) {
       for (const code of codes) this.#again.push({ code, window, last: window });
     }
+    this.#results.adoptKeys();
     this.#agenda.pass(this.#watermark);
     this.#nextFire = this.#agenda.instant;
     if (!this.#eventTime) this.nextTimer = this.#again.length > 0 ? 0 : this.#nextFire + 1;
@@ -263,8 +263,7 @@ export class WindowOperator extends Operator {
       }
     }
     if ((watermarks[batch.row(count - 1)] as number) < this.#nextFire) return count;
-    let low = this.#next + 1;
-    let high = count - 1;
+    let [low, high] = [this.#next + 1, count - 1];
     while (low < high) {
       const middle = (low + high) >> 1;
       if ((watermarks[batch.row(middle)] as number) >= this.#nextFire) high = middle;
@@ -285,9 +284,9 @@ export class WindowOperator extends Operator {
     if (pane === null) {
       const gap = this.#slices.firstWindow(slice) > this.#slices.lastWindow(slice);
       if (gap || this.#agenda.expires(slice) <= watermark) {
-        // Between windows only the row itself can be late.
-        const late = !gap || (batch.time[k] as number) + this.#settings.allowedLatenessMs <= watermark;
-        if (late && this.#eventTime) this.#lateRows.add(batch, k, watermark);
+        // A row between windows is late only if it is so by itself.
+        const expires = (batch.time[k] as number) + this.#settings.allowedLatenessMs;
+        if (this.#eventTime && expires <= watermark) this.#lateRows.add(batch, k, watermark);
         return 0;
       }
       pane = this.#open(slice, watermark);
@@ -334,8 +333,8 @@ export class WindowOperator extends Operator {
 
   #emissionOfKey({ window, code }: FiringOfKey): Emission {
     const times = this.#slices.window(window);
-    if (this.#slices.perWindow > 1) return this.#results.of(this.#merged.ofKey(window, code), times);
-    const pane = this.panes.find(this.#slices.first(window)) as Pane;
+    const pane = this.#slices.perWindow === 1 ? this.panes.find(this.#slices.first(window)) : null;
+    if (pane === null) return this.#results.of(this.#merged.ofKey(window, code), times);
     return this.#results.ofSlot(pane, this.panes.lookup(pane, code), times);
   }
 
