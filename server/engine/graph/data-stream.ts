@@ -28,7 +28,7 @@ import { SinkOperator } from '../operators/sink.ts';
 import { WatermarksOperator } from '../operators/watermarks.ts';
 import type { StateBackendName } from '../state/keyed-state.ts';
 import type { WatermarkStrategy } from '../time/watermark-strategy.ts';
-import type { TumblingWindows } from '../window/assigners.ts';
+import type { AlignedWindows } from '../window/assigners.ts';
 import type { SessionWindows } from '../window/session-windows.ts';
 import { chain } from './chain.ts';
 import type { JobGraph, Partitioner } from './job-graph.ts';
@@ -339,7 +339,7 @@ export class KeyedStream<F extends Fields, K extends keyof F> extends DataStream
     });
   }
 
-  window(windows: TumblingWindows | SessionWindows): WindowedStream<F, K> {
+  window(windows: AlignedWindows | SessionWindows): WindowedStream<F, K> {
     return new WindowedStream(this, this.#key, windows);
   }
 }
