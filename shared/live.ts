@@ -87,6 +87,12 @@ export interface EdgeView {
   sideOutput: string | null;
 }
 
+/** The windows of a job: one after the other, one every so often, or from the first event of a device to its next silence. */
+export type JobWindows =
+  | { kind: 'tumbling'; sizeMs: number }
+  | { kind: 'sliding'; sizeMs: number; slideMs: number }
+  | { kind: 'session'; gapMs: number };
+
 export interface JobView {
   id: string;
   name: string;
@@ -95,7 +101,7 @@ export interface JobView {
   failure: string | null;
   startedAt: number;
   timeMode: 'event' | 'processing';
-  window: { kind: 'tumbling'; sizeMs: number };
+  window: JobWindows;
   outOfOrdernessMs: number;
   allowedLatenessMs: number;
   parallelism: number;
@@ -200,10 +206,18 @@ export interface WindowResult {
   end: number;
   /** In the order of `JobView.aggregates`. */
   values: number[];
-  /** `late-update`: a late but allowed event made the window fire again; it replaces the row of the same device and start. */
+  /** `late-update`: a late but allowed event made the window fire again, or a session grow; it replaces what `replaces` says. */
   pane: 'on-time' | 'late-update';
   /** Server time of arrival. */
   at: number;
+}
+
+/**
+ * Whether a result takes the place of an older one of the same device: it is of the same window, or of a session that has grown or taken in
+ * others since. Windows that fire once never cover each other, or are the same.
+ */
+export function replaces(newer: { start: number; end: number }, older: { start: number; end: number }): boolean {
+  return newer.start <= older.start && newer.end >= older.end;
 }
 
 /** A window that is still filling. */

@@ -14,12 +14,12 @@ export function buildBenchJob(spec: JobSpec): JobGraph {
 export function iotParams(
   source: IotParams['source'],
   parallelism: number,
-  changes: Partial<Pick<IotParams, 'output' | 'live' | 'watermarkEmit' | 'idleTimeoutMs'>> = {},
+  changes: Partial<Pick<IotParams, 'window' | 'output' | 'live' | 'watermarkEmit' | 'idleTimeoutMs'>> = {},
 ): IotParams {
   return {
     source,
     time: 'event',
-    windowMs: 5000,
+    window: { kind: 'tumbling', sizeMs: 5000 },
     outOfOrdernessMs: 5000,
     allowedLatenessMs: 0,
     idleTimeoutMs: null,

@@ -7,12 +7,14 @@ import { ndjsonBench } from './ndjson.ts';
 import { type BenchOptions, readCommand } from './options.ts';
 import { describeMachine, describeReport, machine, type Report } from './report.ts';
 import { stagesBench } from './stages.ts';
+import { windowsBench } from './windows.ts';
 import { yardstickBench } from './yardstick-bench.ts';
 
 /** In the order in which they run. */
 const BENCHES: Record<string, (options: BenchOptions) => Promise<Report>> = {
   yardstick: yardstickBench,
   generator: generatorBench,
+  windows: windowsBench,
   ndjson: ndjsonBench,
   stages: stagesBench,
   flat: flatBench,
@@ -24,7 +26,7 @@ Benches: ${Object.keys(BENCHES).join(', ')} (default: all)
 
   --json           one JSON object on standard output
   --runs <n>       runs that count, of each side (default: 5)
-  --seconds <s>    length of a run of generator and yardstick (default: 2.5)
+  --seconds <s>    length of a run of generator, windows and yardstick (default: 2.5)
   --lines <n>      lines of the files of ndjson (default: 1500000)
   --minutes <m>    length of flat (default: 0.5)
   --churn          flat with device ids that are never seen again

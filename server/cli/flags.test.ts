@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { bytes, count, duration, idleTimeout, parallelism, watermarkEmit, windowSize } from './flags.ts';
+import { bytes, count, duration, idleTimeout, parallelism, sessionGap, watermarkEmit, windows } from './flags.ts';
 
 describe('values of flags', () => {
   it('parallelism is one number for all, or one per operator', () => {
@@ -11,11 +11,18 @@ describe('values of flags', () => {
     }
   });
 
-  it('a window is one duration above 0', () => {
-    expect(windowSize('5s')).toBe(5000);
-    expect(windowSize('250ms')).toBe(250);
-    for (const wrong of ['5', '0s', '0', '101d', 'x', '']) expect(() => windowSize(wrong), wrong).toThrow();
-    expect(() => windowSize('10s/2s')).toThrow('only tumbling windows');
+  it('windows are a length above 0, or a length and a slide', () => {
+    expect(windows('5s')).toEqual({ kind: 'tumbling', sizeMs: 5000 });
+    expect(windows('250ms')).toEqual({ kind: 'tumbling', sizeMs: 250 });
+    expect(windows('60s/1s')).toEqual({ kind: 'sliding', sizeMs: 60_000, slideMs: 1000 });
+    expect(windows('10s/10s')).toEqual({ kind: 'sliding', sizeMs: 10_000, slideMs: 10_000 });
+    for (const wrong of ['5', '0s', '0', '101d', 'x', '', '/1s', '5s/', '5s/0s', '5s/x', '5s/1s/1s']) {
+      expect(() => windows(wrong), wrong).toThrow();
+    }
+    expect(() => windows('5s/6s')).toThrow('The slide must not be longer than the window');
+    expect(() => windows('1d/1ms')).toThrow('more than 10000 windows');
+    expect(sessionGap('3s')).toBe(3000);
+    expect(() => sessionGap('0s')).toThrow('from 1ms to 100d');
   });
 
   it('an idle timeout is off or a duration, a watermark interval on-event or one', () => {

@@ -1,6 +1,7 @@
 /** Values of flags: text in, value out, or a sentence that says what would have been right. */
 
 import { InvalidArgumentError } from 'commander';
+import type { JobWindows } from '#shared/live.ts';
 import { BYTES_FORMS, COUNT_FORMS, DURATION_FORMS, parseBytes, parseCount, parseDuration } from '#shared/quantities.ts';
 
 export interface Range {
@@ -40,12 +41,29 @@ export function count(range: Range): (text: string) => number {
   };
 }
 
-/** Length of a tumbling window, 1 ms to 100 days. */
-export function windowSize(text: string): number {
-  if (text.includes('/'))
-    throw new InvalidArgumentError('There are only tumbling windows: give one duration, such as 5s.');
-  return duration({ min: 1, max: 100 * 86_400_000, says: 'from 1ms to 100d' })(text);
+const windowLength = duration({ min: 1, max: 100 * 86_400_000, says: 'from 1ms to 100d' });
+
+/** An event in more windows than this is a mistake. */
+const MOST_WINDOWS_PER_EVENT = 10_000;
+
+/** `5s`: tumbling windows; `60s/1s`: windows of 60 s that begin every second. 1 ms to 100 days. */
+export function windows(text: string): JobWindows {
+  const [size = '', slide, ...more] = text.split('/');
+  if (more.length > 0) throw new InvalidArgumentError('Give a length, such as 5s, or length/slide, such as 60s/1s.');
+  const sizeMs = windowLength(size);
+  if (slide === undefined) return { kind: 'tumbling', sizeMs };
+  const slideMs = windowLength(slide);
+  if (slideMs > sizeMs) {
+    throw new InvalidArgumentError('The slide must not be longer than the window: events in between would get lost.');
+  }
+  if (sizeMs / slideMs > MOST_WINDOWS_PER_EVENT) {
+    throw new InvalidArgumentError(`Every event would be in more than ${MOST_WINDOWS_PER_EVENT} windows.`);
+  }
+  return { kind: 'sliding', sizeMs, slideMs };
 }
+
+/** The silence that ends a session, 1 ms to 100 days. */
+export const sessionGap = windowLength;
 
 /** `off`, or milliseconds. (Not null for off: commander takes that for no value.) */
 export function idleTimeout(text: string): number | 'off' {

@@ -17,7 +17,7 @@ describe('plan of an IoT job', () => {
       params: {
         source: { kind: 'file', options: { path: input } },
         time: 'event',
-        windowMs: 5000,
+        window: { kind: 'tumbling', sizeMs: 5000 },
         outOfOrdernessMs: 5000,
         allowedLatenessMs: 0,
         idleTimeoutMs: null,
@@ -44,6 +44,16 @@ describe('plan of an IoT job', () => {
   it('simulates so many events at full speed with watermarks that do not depend on the clock, so that a seed gives the same files', () => {
     expect(plan({ simulate: 'events=10' }).params).toMatchObject({ watermarkEmit: 'on-event', idleTimeoutMs: null });
     expect(plan({ simulate: 'events=10,rate=5' }).params).toMatchObject({ watermarkEmit: 200, idleTimeoutMs: 30_000 });
+  });
+
+  it('has tumbling windows of 5 s, or what the flags say', () => {
+    const window = (flags: IotFlags) => plan({ input, ...flags }).params.window;
+    expect(window({ window: { kind: 'sliding', sizeMs: 10_000, slideMs: 2000 } })).toEqual({
+      kind: 'sliding',
+      sizeMs: 10_000,
+      slideMs: 2000,
+    });
+    expect(window({ session: 3000 })).toEqual({ kind: 'session', gapMs: 3000 });
   });
 
   it('lets off win over the default idle timeout', () => {
@@ -80,6 +90,7 @@ describe('plan of an IoT job', () => {
   it.each([
     [{}, '--input FILE'],
     [{ input, simulate: true }, '--simulate exclude'],
+    [{ input, window: { kind: 'tumbling', sizeMs: 1 }, session: 5 }, '--window and --session exclude each other'],
     [{ simulate: true, format: 'csv' }, '--format makes sense only with --input'],
     [{ simulate: true, maxLine: 5 }, '--max-line'],
     [{ input, overwrite: true }, '--overwrite makes sense only with --output'],

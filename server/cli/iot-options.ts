@@ -6,6 +6,7 @@ import { type FileSourceOptions, openFileInput } from '#connectors/file/open-inp
 import { prepareOutputDirectory } from '#connectors/file/output-directory.ts';
 import { parseSimulate, type SimulatorOptions } from '#connectors/iot-simulator/options.ts';
 import type { IotParams } from '#jobs/iot.ts';
+import type { JobWindows } from '#shared/live.ts';
 import {
   bytes,
   count,
@@ -13,8 +14,9 @@ import {
   idleTimeout,
   type Parallelism,
   parallelism,
+  sessionGap,
   watermarkEmit,
-  windowSize,
+  windows,
 } from './flags.ts';
 
 /** What commander makes of the flags; absent: not given. */
@@ -25,7 +27,9 @@ export interface IotFlags {
   format?: 'ndjson' | 'csv';
   maxLine?: number;
   time?: 'event' | 'processing';
-  window?: number;
+  window?: JobWindows;
+  /** Gap, ms. */
+  session?: number;
   outOfOrderness?: number;
   allowedLateness?: number;
   idleTimeout?: number | 'off';
@@ -82,7 +86,12 @@ export function addIotFlags(command: Command): Command {
     .addOption(
       new Option('--time <time>', 'whose time decides on windows (default: event)').choices(['event', 'processing']),
     )
-    .option('--window <duration>', 'length of the tumbling windows (default: 5s)', windowSize)
+    .option(
+      '--window <duration>',
+      'length of the windows; with a slide, as in 10s/2s, one begins every so often (default: 5s)',
+      windows,
+    )
+    .option('--session <gap>', 'windows that end when a device has been silent for so long', sessionGap)
     .option('--out-of-orderness <duration>', 'how far events may be out of order (default: 5s)', time('bound'))
     .option(
       '--allowed-lateness <duration>',
@@ -125,7 +134,9 @@ export function planIot(flags: IotFlags, defaults: IotDefaults): IotPlan {
   checkTogether(flags);
   const outOfOrdernessMs = flags.outOfOrderness ?? 5000;
   const allowedLatenessMs = flags.allowedLateness ?? 0;
-  const source = sourceOf(flags, defaults, outOfOrdernessMs + allowedLatenessMs, outOfOrdernessMs);
+  const window = windowOf(flags);
+  const lateAfterMs = outOfOrdernessMs + allowedLatenessMs + (window.kind === 'session' ? window.gapMs : window.sizeMs);
+  const source = sourceOf(flags, defaults, lateAfterMs, outOfOrdernessMs);
   const parallel = flags.parallelism ?? { source: defaults.parallelism, window: defaults.parallelism };
   const { taskManagers, slots } = placesFor(flags, Math.max(parallel.source, parallel.window));
   if (source.kind === 'file') openFileInput(source.options);
@@ -137,7 +148,7 @@ export function planIot(flags: IotFlags, defaults: IotDefaults): IotPlan {
     params: {
       source,
       time: flags.time ?? 'event',
-      windowMs: flags.window ?? 5000,
+      window,
       outOfOrdernessMs,
       allowedLatenessMs,
       idleTimeoutMs: idleTimeoutMs === 'off' ? null : idleTimeoutMs,
@@ -152,6 +163,11 @@ export function planIot(flags: IotFlags, defaults: IotDefaults): IotPlan {
     slots,
     bounded: source.kind === 'file' || source.options.events !== null,
   };
+}
+
+function windowOf({ window, session }: IotFlags): JobWindows {
+  if (session !== undefined) return { kind: 'session', gapMs: session };
+  return window ?? { kind: 'tumbling', sizeMs: 5000 };
 }
 
 /**
@@ -184,7 +200,7 @@ function simulatorFor(text: string, lateAfterMs: number, boundMs: number): Simul
   return {
     ...options,
     holdMs: says('hold') ? options.holdMs : Math.min(Math.max(1, boundMs), DAY_MS),
-    behindMs: says('behind') ? options.behindMs : Math.min(Math.max(options.behindMs, lateAfterMs + 5000), DAY_MS),
+    behindMs: says('behind') ? options.behindMs : Math.min(Math.max(options.behindMs, lateAfterMs), DAY_MS),
   };
 }
 
@@ -212,6 +228,9 @@ function checkTogether(flags: IotFlags): void {
   };
   if (flags.input !== undefined && flags.simulate !== undefined) {
     throw new UsageError('--input and --simulate exclude each other: give one of them.');
+  }
+  if (flags.window !== undefined && flags.session !== undefined) {
+    throw new UsageError('--window and --session exclude each other: give one of them.');
   }
   if (flags.input === undefined) {
     only(flags.format !== undefined, '--format', '--input');

@@ -121,7 +121,7 @@ function liveJob({ params, taskManagers }: IotPlan, { master, graph, errors, sim
     handle: master,
     settings: {
       timeMode: params.time,
-      window: { kind: 'tumbling', sizeMs: params.windowMs },
+      window: params.window,
       outOfOrdernessMs: params.outOfOrdernessMs,
       allowedLatenessMs: params.allowedLatenessMs,
       taskManagers,

@@ -1,6 +1,6 @@
 /**
  * The main job: readings of IoT devices are validated, bad ones go to the side output `errors`, good ones are keyed by device and
- * aggregated per sensor in tumbling windows; events that come too late go to the side output `late`.
+ * aggregated per sensor in windows; events that come too late go to the side output `late`.
  *
  *   readings ─> validate ─> watermarks ═hash(device_id)═> windows ─> results
  *                  └─ errors                                  └─ late
@@ -38,14 +38,26 @@ import type { JobGraph } from '#engine/graph/job-graph.ts';
 import type { Collector, ProcessContext } from '#engine/operators/process.ts';
 import { boundedOutOfOrderness } from '#engine/time/watermark-strategy.ts';
 import { avg, count, max, min } from '#engine/window/aggregates.ts';
-import { TumblingEventTimeWindows, TumblingProcessingTimeWindows } from '#engine/window/assigners.ts';
+import {
+  type AlignedWindows,
+  SlidingEventTimeWindows,
+  SlidingProcessingTimeWindows,
+  TumblingEventTimeWindows,
+  TumblingProcessingTimeWindows,
+} from '#engine/window/assigners.ts';
+import {
+  EventTimeSessionWindows,
+  ProcessingTimeSessionWindows,
+  type SessionWindows,
+} from '#engine/window/session-windows.ts';
+import type { JobWindows } from '#shared/live.ts';
 
 export interface IotParams {
   readonly source:
     | { readonly kind: 'simulator'; readonly options: SimulatorOptions }
     | { readonly kind: 'file'; readonly options: FileSourceOptions };
   readonly time: 'event' | 'processing';
-  readonly windowMs: number;
+  readonly window: JobWindows;
   readonly outOfOrdernessMs: number;
   readonly allowedLatenessMs: number;
   /** Null: a silent split holds the watermark back for ever. */
@@ -117,11 +129,7 @@ export function buildIot(params: IotParams): JobGraph {
 
   const results = timed
     .keyBy('device_id')
-    .window(
-      params.time === 'event'
-        ? TumblingEventTimeWindows.of(params.windowMs)
-        : TumblingProcessingTimeWindows.of(params.windowMs),
-    )
+    .window(windowsOf(params.window, params.time))
     .allowedLateness(params.allowedLatenessMs)
     .sideOutputLateData(lateReadings)
     .aggregate(
@@ -159,6 +167,18 @@ export function buildIot(params: IotParams): JobGraph {
   errors.sinkTo(new ErrorsTap(), 'live errors').setParallelism(sourceParallelism).uid(IOT.errorsLive);
   late.sinkTo(new LateTap(), 'live late events').uid(IOT.lateLive);
   return env.jobGraph();
+}
+
+function windowsOf(window: JobWindows, time: IotParams['time']): AlignedWindows | SessionWindows {
+  const event = time === 'event';
+  switch (window.kind) {
+    case 'tumbling':
+      return (event ? TumblingEventTimeWindows : TumblingProcessingTimeWindows).of(window.sizeMs);
+    case 'sliding':
+      return (event ? SlidingEventTimeWindows : SlidingProcessingTimeWindows).of(window.sizeMs, window.slideMs);
+    case 'session':
+      return (event ? EventTimeSessionWindows : ProcessingTimeSessionWindows).withGap(window.gapMs);
+  }
 }
 
 /**

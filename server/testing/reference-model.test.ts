@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { gunzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
-import { judge, linesOf, type ModelReading, runModel, session, tumbling } from './reference-model.ts';
+import { judge, linesOf, type ModelReading, runModel, session, sliding, tumbling } from './reference-model.ts';
 
 const GOLDEN = new URL('../../e2e/golden/', import.meta.url);
 
@@ -25,13 +25,12 @@ const sorted = (rows: readonly unknown[]) => rows.map((row) => JSON.stringify(ro
 describe('the reference model gives what Flink gave', () => {
   const cases = readdirSync(GOLDEN, { withFileTypes: true }).filter((entry) => entry.isDirectory());
   for (const { name } of cases) {
-    for (const result of readdirSync(new URL(`${name}/`, GOLDEN)).filter((entry) =>
-      /^(tumbling|session)-/.test(entry),
-    )) {
+    for (const result of readdirSync(new URL(`${name}/`, GOLDEN)).filter((entry) => entry.includes('-late'))) {
       it(`${name}, ${result}`, () => {
-        const [, kind, size, lateness] = /^(tumbling|session)-(\d+)-late(\d+)$/.exec(result) ?? [];
+        const [, kind = '', size, slide, lateness] = /^(\w+)-(\d+)(?:-(\d+))?-late(\d+)$/.exec(result) ?? [];
+        const assigners = { tumbling, sliding: (ms: number) => sliding(ms, Number(slide)), session };
         const model = runModel(readGolden(`${name}/input.ndjson.gz`), {
-          assign: kind === 'session' ? session(Number(size)) : tumbling(Number(size)),
+          assign: assigners[kind as keyof typeof assigners](Number(size)),
           merging: kind === 'session',
           outOfOrdernessMs: 5000,
           allowedLatenessMs: Number(lateness),

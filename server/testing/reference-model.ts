@@ -81,6 +81,17 @@ export function tumbling(sizeMs: number): Assigner {
   };
 }
 
+/** The one that ends first comes first. */
+export function sliding(sizeMs: number, slideMs: number): Assigner {
+  return (timestamp) => {
+    const windows: ModelWindow[] = [];
+    for (let start = Math.floor(timestamp / slideMs) * slideMs; start > timestamp - sizeMs; start -= slideMs) {
+      windows.unshift({ start, end: start + sizeMs });
+    }
+    return windows;
+  };
+}
+
 /** Sessions begin as windows of one row; to be used with `merging`. */
 export function session(gapMs: number): Assigner {
   return (timestamp) => [{ start: timestamp, end: timestamp + gapMs }];

@@ -17,6 +17,23 @@ describe('windows book', () => {
     expect(rows[0]?.was).toEqual([1, 20, 22, 21]);
   });
 
+  it('lets a session that grew, or took in others, take their place', () => {
+    const session = (id: number, start: number, end: number) => sampleResult(id, start, { end, values: [id, 0, 0, 0] });
+    const { rows } = book(session(1, 0, 3000), session(2, 5000, 9000), session(3, 20_000, 23_000)).shown();
+    expect(rows).toHaveLength(3);
+    const grown = book(session(1, 0, 3000), session(2, 5000, 9000), session(3, 20_000, 23_000), session(4, 0, 9000));
+    grown.merge({ devicesSeen: 1, devices: ['d1'], results: [session(2, 5000, 9000)], open: [] });
+    expect(grown.shown().rows.map((row) => [row.result.id, row.was?.[0] ?? null])).toEqual([
+      [4, 2],
+      [3, null],
+    ]);
+  });
+
+  it('keeps sliding windows apart, though they overlap', () => {
+    const sliding = [1, 2, 3].map((id) => sampleResult(id, id * 1000, { end: id * 1000 + 5000 }));
+    expect(book(...sliding).shown().rows).toHaveLength(3);
+  });
+
   it('takes a result once, also when a snapshot repeats it', () => {
     const made = book(sampleResult(1, 0));
     made.merge({ devicesSeen: 1, devices: ['d1'], results: [sampleResult(1, 0)], open: [] });

@@ -1,4 +1,4 @@
-import { LIMITS, type OpenWindow, type WindowResult, type WindowsView } from '#shared/live.ts';
+import { LIMITS, type OpenWindow, replaces, type WindowResult, type WindowsView } from '#shared/live.ts';
 
 export interface WindowRow {
   result: WindowResult;
@@ -17,7 +17,7 @@ export interface ShownWindows {
   rows: readonly WindowRow[];
 }
 
-/** Window results as they arrive: one row per device and window start, where a late update takes the place of its forerunner. */
+/** Window results as they arrive: one row per device and window, where a late update, or a session that grew, takes the place of its forerunners. */
 export class WindowsBook {
   #byDevice = new Map<string, WindowRow[]>();
   #devices: string[] = [];
@@ -65,16 +65,19 @@ export class WindowsBook {
       rows = [];
       this.#byDevice.set(result.device, rows);
     }
+    // What is newer stays, also when a snapshot repeats its forerunner.
+    if (rows.some((row) => row.result.id >= result.id && replaces(row.result, result))) return;
+    let was: WindowResult | null = null;
+    for (let i = rows.length - 1; i >= 0; i--) {
+      const older = rows[i]?.result;
+      if (older === undefined || !replaces(result, older)) continue;
+      rows.splice(i, 1);
+      if (was === null || older.id > was.id) was = older;
+    }
     // Results come nearly in order of their start, so the place is found from the end.
     let at = rows.length;
     while (at > 0 && (rows[at - 1]?.result.start ?? 0) > result.start) at--;
-    const same = rows[at - 1];
-    if (same && same.result.start === result.start) {
-      if (same.result.id >= result.id) return;
-      rows[at - 1] = { result, was: same.result.values };
-      return;
-    }
-    rows.splice(at, 0, { result, was: null });
+    rows.splice(at, 0, { result, was: was?.values ?? null });
     if (rows.length > LIMITS.resultsPerDevice) rows.shift();
   }
 

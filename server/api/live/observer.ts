@@ -15,6 +15,8 @@ const WINDOWS_MS = 250;
 const COUNTS_MS = 1000;
 /** Open windows of one subtask that are asked for, at most. */
 const OPEN_LIMIT = 500;
+/** Pages show the open window of a device that closes next; which one that is depends on their time. */
+const OPEN_PER_KEY = 3;
 
 export interface Interest {
   windows: boolean;
@@ -93,7 +95,7 @@ export class JobObserver {
       const more = await windows.pull();
       if (more) this.#windowsAt = Number.NEGATIVE_INFINITY;
       const keys = [...new Set([...windows.chosen, ...pinned])].slice(0, LIMITS.watchedDevices * 2);
-      this.#open = readOpen(await handle.inspect(windowOperator, { keys, limit: OPEN_LIMIT }));
+      this.#open = readOpen(await handle.inspect(windowOperator, { keys, limit: OPEN_LIMIT, perKey: OPEN_PER_KEY }));
     }).finally(() => {
       this.#pullingWindows = null;
     });

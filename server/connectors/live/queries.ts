@@ -30,7 +30,7 @@ export interface ResultRow {
   end: number;
   /** Columns of the result behind device, start and end. */
   values: number[];
-  /** The window had fired before. */
+  /** The window had fired before, or the session was shorter. */
   lateUpdate: boolean;
   /** Processing time of arrival, ms. */
   at: number;

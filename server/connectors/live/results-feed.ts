@@ -7,6 +7,7 @@
 import { LIMITS, type WindowResult } from '#shared/live.ts';
 import { type Inspect, readAnswers, readFinal } from './answers.ts';
 import { PINNED_DEVICES, type ResultsAnswer, type ResultsQuery } from './queries.ts';
+import { dropReplaced } from './replaced.ts';
 
 /** Rows one subtask may answer at once: bounds the time that a question takes from its job. */
 const ROWS_PER_ANSWER = 1500;
@@ -136,8 +137,7 @@ export class ResultsFeed {
       rows = [];
       this.#byDevice.set(result.device, rows);
     }
-    const before = rows.findLastIndex((row) => row.start === result.start);
-    if (before >= 0) rows.splice(before, 1);
+    dropReplaced(rows, result);
     if (rows.length === LIMITS.resultsPerDevice) rows.shift();
     rows.push(result);
   }

@@ -21,6 +21,7 @@ import {
   readNames,
   readTapQuery,
 } from './queries.ts';
+import { dropReplaced } from './replaced.ts';
 
 export class ResultsTap implements Sink<never> {
   createWriter(context: WriterContext): ResultsTapWriter {
@@ -144,18 +145,18 @@ export class ResultsTapWriter implements SinkWriter<never> {
     const ring = this.#rings[place];
     if (!ring) return;
     const start = numberAt(batch, this.#start, row);
+    const end = numberAt(batch, this.#end, row);
+    // Windows of one device fire in order, except when a late event makes an old one fire again, or a session grow; rows are in the order
+    // of firing.
+    const lateUpdate = start <= ring.newest && dropReplaced(ring.rows, { start, end });
     const kept = ring.rows;
-    // Windows of one device fire in order, except when a late event makes an old one fire again; rows are in the order of firing.
-    const before = start > ring.newest ? -1 : kept.findLastIndex((r) => r.start === start);
-    const lateUpdate = before >= 0;
-    if (lateUpdate) kept.splice(before, 1);
     ring.newest = Math.max(ring.newest, start);
     if (kept.length === LIMITS.resultsPerDevice) kept.shift();
     kept.push({
       seq: ++this.#seq,
       device: ring.device,
       start,
-      end: numberAt(batch, this.#end, row),
+      end,
       values: this.#values.map((column) => numberAt(batch, column, row)),
       lateUpdate,
       at: this.#context.clock.now(),

@@ -36,12 +36,15 @@ const context = (of: Schema, subtask = 0): WriterContext => ({
   report() {},
 });
 
-function resultBatch(rows: readonly (readonly [string, number, number])[], dictionary = new Dictionary()): RecordBatch {
+/** Device, start, count, and the end of windows that are not of 5 s. */
+type ResultCells = readonly [device: string, start: number, count: number, end?: number];
+
+function resultBatch(rows: readonly ResultCells[], dictionary = new Dictionary()): RecordBatch {
   const batch = RecordBatch.allocate(results, dictionary, Math.max(rows.length, 1));
-  for (const [i, [device, start, count]] of rows.entries()) {
+  for (const [i, [device, start, count, end = start + 5000]] of rows.entries()) {
     batch.codes('device_id')[i] = dictionary.codeOf(device);
     batch.f64('window_start')[i] = start;
-    batch.f64('window_end')[i] = start + 5000;
+    batch.f64('window_end')[i] = end;
     batch.f64('count')[i] = count;
     batch.f64('t_avg')[i] = 21.5;
   }
@@ -106,6 +109,22 @@ describe('results tap', () => {
       ['a', 5000, 1, false],
       ['a', 0, 2, true],
     ]);
+  });
+
+  it('lets a session that grew, or took in others, take their place, and keeps sliding windows apart', async () => {
+    const tap = new ResultsTap().createWriter(context(results));
+    const feed = feedOf(tap);
+    const write = async (...rows: ResultCells[]): Promise<[number, number, string][]> => {
+      tap.write(resultBatch(rows));
+      await feed.pull();
+      return feed.results(['a'], 0, 100).map((r) => [r.start, r.end, r.pane]);
+    };
+    expect(await write(['a', 100, 1, 400], ['a', 900, 1, 1200], ['a', 5000, 1, 5300])).toHaveLength(3);
+    expect(await write(['a', 100, 3, 1500])).toEqual([
+      [5000, 5300, 'on-time'],
+      [100, 1500, 'late-update'],
+    ]);
+    expect(await write(['a', 6000, 1, 9000], ['a', 7000, 1, 10_000])).toHaveLength(4);
   });
 
   it('knows a late update also behind a late update of an older window', () => {

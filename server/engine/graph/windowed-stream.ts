@@ -4,7 +4,7 @@ import { UsageError, WeirError } from '#base/errors.ts';
 import { type Column, type Fields, f64, nullable, Schema, timestamp } from '../batch/schema.ts';
 import { OutputTag } from '../operators/process.ts';
 import { type Aggregate, type AggregatesOf, planAggregates } from '../window/aggregates.ts';
-import type { TumblingWindows } from '../window/assigners.ts';
+import type { AlignedWindows } from '../window/assigners.ts';
 import {
   AggregateContents,
   ListContents,
@@ -50,12 +50,12 @@ type ResultOf<F extends Fields, K extends keyof F, A extends Record<string, Aggr
 export class WindowedStream<F extends Fields, K extends keyof F> {
   readonly #stream: KeyedStream<F, K>;
   readonly #key: number;
-  readonly #windows: TumblingWindows | SessionWindows;
+  readonly #windows: AlignedWindows | SessionWindows;
   #allowedLatenessMs = 0;
   #late: OutputTag<Late<F>> | null = null;
 
   /** @internal */
-  constructor(stream: KeyedStream<F, K>, key: number, windows: TumblingWindows | SessionWindows) {
+  constructor(stream: KeyedStream<F, K>, key: number, windows: AlignedWindows | SessionWindows) {
     this.#stream = stream;
     this.#key = key;
     this.#windows = windows;

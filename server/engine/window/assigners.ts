@@ -16,6 +16,27 @@ export interface TumblingWindows {
   readonly offsetMs: number;
 }
 
+/** Windows of `sizeMs` that begin every `slideMs`: a record is in several of them, or in none where they leave gaps. */
+export interface SlidingWindows {
+  readonly kind: 'sliding';
+  readonly time: 'event' | 'processing';
+  readonly sizeMs: number;
+  readonly slideMs: number;
+  readonly offsetMs: number;
+}
+
+/** Windows that begin together every `sizeMs` and end one by one every `stepMs`: the total so far, as SQL's CUMULATE. */
+export interface CumulativeWindows {
+  readonly kind: 'cumulative';
+  readonly time: 'event' | 'processing';
+  readonly sizeMs: number;
+  readonly stepMs: number;
+  readonly offsetMs: number;
+}
+
+/** Windows whose borders are known without looking at the data. */
+export type AlignedWindows = TumblingWindows | SlidingWindows | CumulativeWindows;
+
 function tumbling(time: 'event' | 'processing', sizeMs: number, offsetMs: number): TumblingWindows {
   if (!Number.isInteger(sizeMs) || !Number.isInteger(offsetMs) || !(Math.abs(offsetMs) < sizeMs)) {
     throw new UsageError(
@@ -23,6 +44,26 @@ function tumbling(time: 'event' | 'processing', sizeMs: number, offsetMs: number
     );
   }
   return { kind: 'tumbling', time, sizeMs, offsetMs };
+}
+
+function sliding(time: 'event' | 'processing', sizeMs: number, slideMs: number, offsetMs: number): SlidingWindows {
+  const whole = [sizeMs, slideMs, offsetMs].every(Number.isInteger);
+  if (!whole || !(sizeMs > 0) || !(Math.abs(offsetMs) < slideMs)) {
+    throw new UsageError(
+      `Sliding windows need whole milliseconds with abs(offset) < slide, and size > 0; got size ${sizeMs} ms, slide ${slideMs} ms, offset ${offsetMs} ms.`,
+    );
+  }
+  return { kind: 'sliding', time, sizeMs, slideMs, offsetMs };
+}
+
+function cumulative(time: 'event' | 'processing', sizeMs: number, stepMs: number, offsetMs: number): CumulativeWindows {
+  const whole = [sizeMs, stepMs, offsetMs].every(Number.isInteger);
+  if (!whole || !(stepMs > 0) || sizeMs % stepMs !== 0 || !(Math.abs(offsetMs) < sizeMs)) {
+    throw new UsageError(
+      `Cumulating windows need whole milliseconds, a size that is a multiple of the step, and abs(offset) < size; got size ${sizeMs} ms, step ${stepMs} ms, offset ${offsetMs} ms.`,
+    );
+  }
+  return { kind: 'cumulative', time, sizeMs, stepMs, offsetMs };
 }
 
 export const TumblingEventTimeWindows = {
@@ -33,12 +74,21 @@ export const TumblingProcessingTimeWindows = {
   of: (sizeMs: number, offsetMs = 0): TumblingWindows => tumbling('processing', sizeMs, offsetMs),
 };
 
-/** The window with number `index` counts from the offset; windows are half-open `[start, end)`. */
-export function startOf(windows: TumblingWindows, index: number): number {
-  return index * windows.sizeMs + windows.offsetMs;
-}
+export const SlidingEventTimeWindows = {
+  of: (sizeMs: number, slideMs: number, offsetMs = 0): SlidingWindows => sliding('event', sizeMs, slideMs, offsetMs),
+};
 
-/** Last instant of the window with number `index`: the timestamp of its result. */
-export function maxTimestampOf(windows: TumblingWindows, index: number): number {
-  return startOf(windows, index) + windows.sizeMs - 1;
-}
+export const SlidingProcessingTimeWindows = {
+  of: (sizeMs: number, slideMs: number, offsetMs = 0): SlidingWindows =>
+    sliding('processing', sizeMs, slideMs, offsetMs),
+};
+
+export const CumulativeEventTimeWindows = {
+  of: (maxSizeMs: number, stepMs: number, offsetMs = 0): CumulativeWindows =>
+    cumulative('event', maxSizeMs, stepMs, offsetMs),
+};
+
+export const CumulativeProcessingTimeWindows = {
+  of: (maxSizeMs: number, stepMs: number, offsetMs = 0): CumulativeWindows =>
+    cumulative('processing', maxSizeMs, stepMs, offsetMs),
+};

@@ -1,8 +1,9 @@
-/** The hot half of windowing: for every row the slot of its key in its window. Generated per operator, so that it stays one shape. */
+/** The hot half of windowing: for every row the slot of its key in its slice. Generated per operator, so that it stays one shape. */
 
+import { WeirError } from '#base/errors.ts';
 import type { RecordBatch } from '../batch/record-batch.ts';
-import type { TumblingWindows } from './assigners.ts';
 import type { Panes } from './panes.ts';
+import type { Slices } from './slices.ts';
 
 /** Whoever handles rows that are not on the fast path. */
 export interface Placer {
@@ -26,10 +27,10 @@ export type Locate = (
   placer: Placer,
 ) => number;
 
-export function makeLocate(windows: TumblingWindows): Locate {
-  const time = windows.time === 'event' ? 'time[k]' : 'now';
+export function makeLocate(slices: Slices, rowsTime: 'event' | 'processing'): Locate {
+  const time = rowsTime === 'event' ? 'time[k]' : 'now';
   // A true division: a multiplication by the inverse is off by one at borders for many sizes.
-  const number = `Math.floor((${time} - ${windows.offsetMs}) / ${windows.sizeMs})`;
+  const number = `Math.floor((${time} - ${slices.offsetMs}) / ${slices.sliceMs})`;
   return new Function(`return function locate(slots, batch, codes, from, to, now, panes, placer) {
     const rows = batch.selection, time = batch.time;
     let ring = panes.ring, index = panes.index, keys = panes.keys, mask = ring.length - 1;
@@ -46,4 +47,17 @@ export function makeLocate(windows: TumblingWindows): Locate {
     }
     return to;
   }`)() as Locate;
+}
+
+/** Rows that no window can take fail the job; the fast path leaves them to `place`. */
+export function refuseMisfits(slice: number, code: number): void {
+  if (Number.isNaN(slice)) {
+    throw new WeirError(
+      'NO_TIMESTAMP',
+      'A row without event timestamp reached an event-time window: assign timestamps and watermarks before it, or use processing time.',
+    );
+  }
+  if (code < 0) {
+    throw new WeirError('NULL_KEY', 'A row with a null key reached a window: give it a key, or filter it out before.');
+  }
 }

@@ -155,4 +155,43 @@ describe('panes', () => {
       { numRuns: 200 },
     );
   });
+
+  it('PN8 a pane that has fired gives its row to a new one, and keeps its slots, many or few', () => {
+    for (const keys of [4, 600]) {
+      const { panes: p } = panes(1000);
+      const old = p.open(3);
+      const slots = Array.from({ length: keys }, (_, key) => p.slot(old, key));
+      p.markFired(old);
+      const next = p.open(3 + p.ring.length);
+      expect([next.row, old.row, p.ring.length, p.find(3)]).toEqual([3, -1, 8, old]);
+      expect(slots.map((_, key) => p.lookup(old, key))).toEqual(slots);
+      expect([p.lookup(next, 0), p.lookup(old, 900), p.lookup(old, 5000)]).toEqual([0, 0, 0]);
+      const late = p.slot(old, 5000);
+      expect(p.lookup(old, 5000)).toBe(late);
+      p.close(old);
+      expect([p.find(3), p.size]).toEqual([null, 1]);
+    }
+  });
+
+  it('PN9 a pane without number is found by nobody, and gives its slots back', () => {
+    const { panes: p } = panes();
+    for (const keys of ['many', 'few'] as const) {
+      const pane = p.detached(keys);
+      const slot = p.slot(pane, 2);
+      expect([p.lookup(pane, 2), [...p.all()], p.size]).toEqual([slot, [], 0]);
+      p.close(pane);
+      expect(p.slot(p.open(0), 0)).toBe(slot);
+      p.close(p.find(0) as Pane);
+    }
+  });
+
+  it('PN10 other codes for the same keys: every slot is found under its new code, and filling panes are on the fast path again', () => {
+    const { panes: p } = panes();
+    const [fired, filling] = [p.open(0), p.open(1)];
+    const slots = [fired, filling].map((pane) => [0, 1, 2].map((code) => p.slot(pane, code)));
+    p.markFired(fired);
+    p.recode((code) => 2000 - code);
+    expect([fired, filling].map((pane) => [2000, 1999, 1998].map((code) => p.lookup(pane, code)))).toEqual(slots);
+    expect([p.lookup(fired, 0), filling.row, p.ring[1], p.keyOf[slots[0]?.[1] as number]]).toEqual([0, 1, 1, 1999]);
+  });
 });

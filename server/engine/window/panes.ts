@@ -1,17 +1,20 @@
 /**
- * Where the contents of open windows are found: (window number, key code) -> slot.
+ * Where the contents of open windows are found: (pane number, key code) -> slot. A pane is a slice of time that windows are made of; a
+ * tumbling window is one pane.
  *
- *   ring of rows, one per window that still fills                 slots, in blocks of 128
+ *   ring of rows, one per pane that still fills                   slots, in blocks of 128
  *   ┌───────────────┬──────────────────────────────┐
  *   │ number & mask │ slot of key 0, 1, 2, 3, …    │ ───────────> contents[slot], keyOf[slot]
  *   └───────────────┴──────────────────────────────┘
  *
- * The fast path is an array index: a row of the ring belongs to one window number and holds one slot per key code; 0 means none yet. A
- * window that finds its row taken (a jump into the future, large lateness) lives in a map beside it; so does a window that has fired and
- * waits for late events, but keeps its row. The slots of a window lie in blocks of its own, so that firing reads memory in order.
+ * The fast path is an array index: a row of the ring belongs to one pane number and holds one slot per key code; 0 means none yet. A
+ * pane that finds its row taken (a jump into the future) lives beside it, with an index of its own. A pane that has fired is off the fast
+ * path too: it keeps its row until another one wants it. The slots of a pane lie in blocks of its own, so that firing reads memory in order.
  *
- * Invariants: a slot belongs to one window; slot 0 to none (rows that do not count are added there). Bound: the ring has 8 to 64 rows,
- * fewer where there are very many keys; contents are as many as (key, window) pairs are open.
+ * A pane may have no number at all (`detached`): contents made of other panes' contents.
+ *
+ * Invariants: a slot belongs to one pane; slot 0 to none (rows that do not count are added there). Bound: the ring has 8 to 64 rows,
+ * fewer where there are very many keys; contents are as many as (key, pane) pairs are open.
  */
 
 const BLOCK = 128;
@@ -20,17 +23,21 @@ const RING_MAX = 64;
 /** Entries of the index: with very many keys fewer rows have to do. */
 const INDEX_MAX = 1 << 23;
 
+/** Keys of a pane beside the ring, in this share of all keys or more, are indexed by an array. */
+const DENSE = 1 / 8;
+
 export interface Pane {
-  /** Window number. */
+  /** NaN: detached. */
   readonly number: number;
-  /** Row of the ring, or -1: `slots` is used. */
+  /** Row of the ring, or -1: it has slots of its own. */
   row: number;
-  slots: Map<number, number> | null;
+  /** Slot by key code (0 or beyond: none), as an array or, where keys are few, as a map. */
+  slots: Int32Array | Map<number, number> | null;
   /** First slots of its blocks. */
   readonly blocks: number[];
   /** Slots in use in the last block. */
   inLast: number;
-  /** The result was emitted once; late events make it fire again. */
+  /** Part of a result that was emitted: what comes now is late. */
   fired: boolean;
 }
 
@@ -42,7 +49,7 @@ export interface SlotOwner {
 }
 
 export class Panes {
-  /** Window number of each row; NaN: free, or its window has fired. Read by the fast path. */
+  /** Pane number of each row; NaN: free, or its pane has fired. Read by the fast path. */
   ring = new Float64Array(RING_MIN).fill(Number.NaN);
   /** `index[row * keys + 1 + code]`: slot. The place in front is that of code -1, a null key: always 0, so that it is looked at. */
   index = new Int32Array(0);
@@ -55,6 +62,8 @@ export class Panes {
   #nextBlock = BLOCK;
   readonly #byRow: (Pane | null)[] = new Array(RING_MIN).fill(null);
   readonly #others = new Map<number, Pane>();
+  /** Open panes. */
+  size = 0;
 
   constructor(owner: SlotOwner) {
     this.#owner = owner;
@@ -66,12 +75,6 @@ export class Panes {
   *all(): Generator<Pane> {
     for (const pane of this.#byRow) if (pane !== null) yield pane;
     yield* this.#others.values();
-  }
-
-  get size(): number {
-    let rows = 0;
-    for (const pane of this.#byRow) if (pane !== null) rows++;
-    return rows + this.#others.size;
   }
 
   /** Slots in use or in reserve. */
@@ -88,6 +91,8 @@ export class Panes {
   /** A window that is not open yet. */
   open(number: number): Pane {
     let row = number & (this.ring.length - 1);
+    const taken = this.#byRow[row];
+    if (taken?.fired === true) this.#evict(taken);
     if (this.#byRow[row] !== null && this.ring.length < RING_MAX && this.ring.length * 2 * this.keys <= INDEX_MAX) {
       this.#layOut(this.ring.length * 2, this.keys);
       row = number & (this.ring.length - 1);
@@ -101,6 +106,7 @@ export class Panes {
       inLast: BLOCK,
       fired: false,
     };
+    this.size++;
     if (free) {
       this.#byRow[row] = pane;
       this.ring[row] = number;
@@ -112,8 +118,8 @@ export class Panes {
 
   /** Slot of a key in a window; made, and reset, on first use. */
   slot(pane: Pane, code: number): number {
-    const known = pane.slots === null ? this.index[pane.row * this.keys + 1 + code] : pane.slots.get(code);
-    if (known !== undefined && known !== 0) return known;
+    const known = this.lookup(pane, code);
+    if (known !== 0) return known;
     if (pane.inLast === BLOCK) {
       pane.blocks.push(this.#block());
       pane.inLast = 0;
@@ -121,13 +127,50 @@ export class Panes {
     const slot = (pane.blocks[pane.blocks.length - 1] as number) + pane.inLast++;
     this.keyOf[slot] = code;
     if (pane.slots === null) this.index[pane.row * this.keys + 1 + code] = slot;
-    else pane.slots.set(code, slot);
+    else if (pane.slots instanceof Map) pane.slots.set(code, slot);
+    else {
+      if (code >= pane.slots.length) {
+        const grown = new Int32Array(Math.max(this.keys, code + 1));
+        grown.set(pane.slots);
+        pane.slots = grown;
+      }
+      pane.slots[code] = slot;
+    }
     return slot;
   }
 
-  /** Slot of a key in a window, or 0. */
+  /** Slot of a key in a pane, or 0. */
   lookup(pane: Pane, code: number): number {
-    return (pane.slots === null ? this.index[pane.row * this.keys + 1 + code] : pane.slots.get(code)) ?? 0;
+    const { slots } = pane;
+    if (slots === null) return this.index[pane.row * this.keys + 1 + code] ?? 0;
+    return (slots instanceof Map ? slots.get(code) : slots[code]) ?? 0;
+  }
+
+  /** A pane without number, for many keys or for a few; nobody else finds it. `close` it. */
+  detached(keys: 'many' | 'few'): Pane {
+    const slots = keys === 'many' ? new Int32Array(this.keys) : new Map<number, number>();
+    return { number: Number.NaN, row: -1, slots, blocks: [], inLast: BLOCK, fired: true };
+  }
+
+  /** Gives every key another code. Panes without number have to be closed before. */
+  recode(codeOf: (code: number) => number): void {
+    const open = [...this.all()];
+    for (const pane of open) if (pane.row >= 0) this.#evict(pane);
+    let codes = 0;
+    for (const pane of open) {
+      const slots = new Map<number, number>();
+      for (const [first, last] of this.ranges(pane)) {
+        for (let slot = first; slot < last; slot++) {
+          const code = codeOf(this.keyOf[slot] as number);
+          this.keyOf[slot] = code;
+          slots.set(code, slot);
+          codes = Math.max(codes, code + 1);
+        }
+      }
+      pane.slots = slots;
+    }
+    this.reserveKeys(codes);
+    for (const pane of open) if (!pane.fired) this.#moveIn(pane);
   }
 
   /** Takes the window off the fast path: whoever adds to it must come by `find` and see that it has fired. */
@@ -147,6 +190,8 @@ export class Panes {
       this.#owner.reset(first, last);
       this.#freeBlocks.push(first);
     }
+    if (Number.isNaN(pane.number)) return;
+    this.size--;
     if (pane.row >= 0) {
       this.#byRow[pane.row] = null;
       this.ring[pane.row] = Number.NaN;
@@ -159,6 +204,15 @@ export class Panes {
   *ranges(pane: Pane): Generator<[first: number, last: number]> {
     for (const [b, first] of pane.blocks.entries()) {
       yield [first, first + (b === pane.blocks.length - 1 ? pane.inLast : BLOCK)];
+    }
+  }
+
+  /** Marks the codes of all keys. */
+  hold(mark: (code: number) => void): void {
+    for (const pane of this.all()) {
+      for (const [first, last] of this.ranges(pane)) {
+        for (let slot = first; slot < last; slot++) mark(this.keyOf[slot] as number);
+      }
     }
   }
 
@@ -190,14 +244,48 @@ export class Panes {
         this.ring[row] = pane.fired ? Number.NaN : pane.number;
         this.index.set(old.index.subarray(from, from + old.keys), row * keys);
       } else {
-        pane.row = -1;
-        pane.slots = new Map();
-        for (const [first, last] of this.ranges(pane)) {
-          for (let slot = first; slot < last; slot++) pane.slots.set(this.keyOf[slot] as number, slot);
-        }
-        this.#others.set(pane.number, pane);
+        this.#moveOut(pane, old.index.subarray(from + 1, from + old.keys));
       }
     }
+  }
+
+  /** Frees the row of a pane. */
+  #evict(pane: Pane): void {
+    const row = this.index.subarray(pane.row * this.keys + 1, (pane.row + 1) * this.keys);
+    this.#byRow[pane.row] = null;
+    this.ring[pane.row] = Number.NaN;
+    this.#moveOut(pane, row);
+    row.fill(0);
+  }
+
+  /** Gives a pane the row that belongs to its number, if it is free. */
+  #moveIn(pane: Pane): void {
+    const row = pane.number & (this.ring.length - 1);
+    if (this.#byRow[row] !== null) return;
+    for (const [first, last] of this.ranges(pane)) {
+      for (let slot = first; slot < last; slot++) this.index[row * this.keys + 1 + (this.keyOf[slot] as number)] = slot;
+    }
+    this.#others.delete(pane.number);
+    pane.row = row;
+    pane.slots = null;
+    this.#byRow[row] = pane;
+    this.ring[row] = pane.number;
+  }
+
+  /** Gives a pane an index of its own, beside the ring; `slots` is its row. */
+  #moveOut(pane: Pane, slots: Int32Array): void {
+    pane.row = -1;
+    const used = (pane.blocks.length - 1) * BLOCK + pane.inLast;
+    if (used >= slots.length * DENSE) {
+      pane.slots = slots.slice();
+    } else {
+      const few = new Map<number, number>();
+      for (const [first, last] of this.ranges(pane)) {
+        for (let slot = first; slot < last; slot++) few.set(this.keyOf[slot] as number, slot);
+      }
+      pane.slots = few;
+    }
+    this.#others.set(pane.number, pane);
   }
 
   #block(): number {

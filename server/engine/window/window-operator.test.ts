@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { ManualClock } from '#base/clock.ts';
-import type { OperatorHarness, RowOptions } from '#testing/harness.ts';
+import type { OperatorHarness } from '#testing/harness.ts';
 import { harnessOf } from '#testing/harness-of.ts';
+import { feed, take } from '#testing/window-script.ts';
 import { Dictionary } from '../batch/dictionary.ts';
 import { BATCH_ROWS, RecordBatch } from '../batch/record-batch.ts';
 import { bytes, f64, i32, nullable, schema, string } from '../batch/schema.ts';
@@ -37,44 +38,6 @@ function windows({ size, offset = 0, lateness = 0, processing = false, ...option
         .aggregate({ n: count() }),
     options,
   );
-}
-
-/** `k2@3999,3000 k1@20` in this order. */
-function feed(h: OperatorHarness, script: string, options: RowOptions = {}): OperatorHarness {
-  const rows = script.split(' ').flatMap((part) => {
-    const [k, times] = part.split('@') as [string, string];
-    return times.split(',').map((t) => ({ k, time: Number(t) }));
-  });
-  return h.rows(
-    rows.map(({ k }) => ({ k, v: 1 })),
-    { times: rows.map((r) => r.time), ...options },
-  );
-}
-
-/** `k:n@T` for results, `late k@t wm by` for late rows, `wm t`; results between two watermarks sorted by time, then key. */
-function take(h: OperatorHarness): string {
-  const out: string[] = [];
-  let results: [number, string][] = [];
-  const settle = (): void => {
-    out.push(...results.sort((a, b) => a[0] - b[0] || (a[1] < b[1] ? -1 : 1)).map(([, text]) => text));
-    results = [];
-  };
-  for (const e of h.emissions()) {
-    if (e.kind === 'row' && e.output === 'main') {
-      const { k, n, window_start, window_end } = e.row;
-      expect(e.time).toBe((window_end as number) - 1);
-      expect(Number(window_end) - Number(window_start)).toBeGreaterThan(0);
-      results.push([e.time ?? 0, `${k}:${n}@${e.time}`]);
-    } else if (e.kind === 'row') {
-      settle();
-      out.push(`late ${e.row.k}@${e.time} ${e.row.watermark} ${e.row.late_by_ms}`);
-    } else if (e.output === 'main') {
-      settle();
-      if (e.kind === 'watermark') out.push(`wm ${e.watermark}`);
-    }
-  }
-  settle();
-  return out.join(' ');
 }
 
 describe('tumbling windows in event time, as Flink’s', () => {

@@ -3,6 +3,7 @@ import type { JobView } from '#shared/live.ts';
 import { useShown } from '../../live/live.ts';
 import { compact, formatDuration } from '../../ui/format.ts';
 import { Panel } from '../../ui/panel.tsx';
+import { windowWords } from '../../ui/windows.ts';
 import { Graph } from './graph.tsx';
 import { layoutGraph } from './graph-layout.ts';
 import { GraphTable } from './graph-table.tsx';
@@ -23,7 +24,7 @@ export function GraphPanel({ job }: { job: JobView }) {
   return (
     <Panel
       title="Job graph"
-      note={`${compact(formatDuration(job.window.sizeMs))} ${job.window.kind} windows, ${time}, parallelism ${job.parallelism}`}
+      note={`${windowWords(job.window)}, ${time}, parallelism ${job.parallelism}`}
       flush
       actions={
         <>

@@ -3,6 +3,7 @@ import type { JobView, Totals, VertexNumbers } from '#shared/live.ts';
 import type { Link } from '../../live/link.ts';
 import { compact, formatCount, formatDuration, formatPercent, formatRate, plural } from '../../ui/format.ts';
 import type { Tone } from '../../ui/status.tsx';
+import { openMs } from '../../ui/windows.ts';
 import { bottleneck, HIGH, loads, worst } from './vertex-load.ts';
 
 /** The one sentence on top of the Overview: is it healthy, and if not, what is wrong. */
@@ -72,7 +73,7 @@ function pressure(job: JobView, vertices: VertexNumbers | null): Verdict | null 
 function lagging(job: JobView, totals: Totals | null): Verdict | null {
   const lag = totals?.watermarkLagMs;
   if (job.timeMode !== 'event' || lag == null) return null;
-  if (lag <= job.outOfOrdernessMs + job.window.sizeMs + LAG_ALLOWANCE_MS) return null;
+  if (lag <= job.outOfOrdernessMs + openMs(job.window) + LAG_ALLOWANCE_MS) return null;
   if (job.simulator === null && lag > HISTORY_MS) return null;
   const bound = compact(formatDuration(job.outOfOrdernessMs));
   return trouble(

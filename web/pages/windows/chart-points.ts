@@ -12,8 +12,8 @@ export interface Point {
   avg: number | null;
 }
 
-/** Points over window end; where windows are missing in between, one empty point breaks the line. */
-export function chartPoints(rows: readonly WindowRow[], sensor: Sensor, sizeMs: number): Point[] {
+/** Points over window end, one every so often; where windows are missing in between, one empty point breaks the line. */
+export function chartPoints(rows: readonly WindowRow[], sensor: Sensor, everyMs: number): Point[] {
   const points: Point[] = [];
   let previous: number | null = null;
   for (const { result } of rows.slice(-MAX_POINTS)) {
@@ -21,8 +21,8 @@ export function chartPoints(rows: readonly WindowRow[], sensor: Sensor, sizeMs: 
     const max = result.values[sensor.max];
     const avg = result.values[sensor.avg];
     if (min === undefined || max === undefined || avg === undefined) continue;
-    if (previous !== null && result.end - previous > 1.5 * sizeMs) {
-      points.push({ t: previous + sizeMs, band: null, avg: null });
+    if (previous !== null && result.end - previous > 1.5 * everyMs) {
+      points.push({ t: previous + everyMs, band: null, avg: null });
     }
     points.push({ t: result.end, band: [min, max], avg });
     previous = result.end;
@@ -52,7 +52,7 @@ export function fillingWindow(
   let next: OpenWindow | null = null;
   for (const window of open) {
     if (window.device !== device || (time !== null && window.end <= time)) continue;
-    if (!next || window.start < next.start) next = window;
+    if (!next || window.end < next.end) next = window;
   }
   const min = next?.values[sensor.min];
   const max = next?.values[sensor.max];

@@ -1,4 +1,5 @@
 import { lazy, Suspense, useEffect, useRef, useState } from 'react';
+import type { JobWindows } from '#shared/live.ts';
 import { Icon } from '../../app/icons.tsx';
 import { type Mark, marksWithin } from '../../charts/marks.ts';
 import { fittedAxis } from '../../charts/scale.ts';
@@ -7,6 +8,7 @@ import type { WindowRow } from '../../live/windows-book.ts';
 import { DeviceName, deviceLabel } from '../../ui/device-name.tsx';
 import { formatCount, formatTime } from '../../ui/format.ts';
 import { Panel, Skeleton } from '../../ui/panel.tsx';
+import { everyMs } from '../../ui/windows.ts';
 import { chartPoints, type Filling } from './chart-points.ts';
 import type { DeviceChartProps } from './device-chart.tsx';
 import { placeFilling } from './place-filling.ts';
@@ -23,19 +25,21 @@ interface DevicePanelProps {
   rows: readonly WindowRow[];
   filling: Filling | null;
   sensor: Sensor;
-  sizeMs: number;
+  windows: JobWindows;
   marks: readonly Mark[];
   pinned: boolean;
   onPin(device: string): void;
 }
 
-export function DevicePanel({ device, rows, filling, sensor, sizeMs, marks, pinned, onPin }: DevicePanelProps) {
+export function DevicePanel({ device, rows, filling, sensor, windows, marks, pinned, onPin }: DevicePanelProps) {
   const host = useRef<HTMLDivElement>(null);
   const width = useWidth(host);
-  const points = chartPoints(rows, sensor, sizeMs);
+  const every = everyMs(windows);
+  // Between sessions there always is a gap.
+  const points = chartPoints(rows, sensor, windows.kind === 'session' ? Number.POSITIVE_INFINITY : every);
   const last = points.at(-1);
   const to = filling?.end ?? last?.t ?? 0;
-  const from = Math.min(points[0]?.t ?? to, to - LEAST_WINDOWS * sizeMs);
+  const from = Math.min(points[0]?.t ?? to, to - LEAST_WINDOWS * every);
   const values = [...points.flatMap((point) => point.band ?? []), ...(filling ? [filling.min, filling.max] : [])];
   const title = sensorTitle(sensor);
   const label = last
@@ -45,7 +49,7 @@ export function DevicePanel({ device, rows, filling, sensor, sizeMs, marks, pinn
     label,
     points,
     marks: marksWithin(marks, from, to),
-    domainX: [from, to + sizeMs / 2],
+    domainX: [from, to + every / 2],
     axisY: fittedAxis(values),
     unit: sensor.unit,
     width,

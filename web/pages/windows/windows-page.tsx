@@ -4,10 +4,11 @@ import { Icon } from '../../app/icons.tsx';
 import { marksOf } from '../../charts/marks.ts';
 import { useShown, useView } from '../../live/live.ts';
 import { download } from '../../ui/export.ts';
-import { compact, formatDuration, formatSeconds, formatTime, plural } from '../../ui/format.ts';
+import { formatSeconds, plural } from '../../ui/format.ts';
 import { Empty, Panel, Skeleton } from '../../ui/panel.tsx';
 import { Segmented } from '../../ui/segmented.tsx';
 import { useHold } from '../../ui/use-hold.ts';
+import { nextClosing, windowWords } from '../../ui/windows.ts';
 import { fillingWindow } from './chart-points.ts';
 import { DevicePanel } from './device-panel.tsx';
 import { DevicePicker } from './device-picker.tsx';
@@ -29,7 +30,7 @@ export function WindowsPage() {
         <h1 className="font-semibold text-xl">Windows</h1>
         <p className="text-muted">
           {job
-            ? `${compact(formatDuration(job.window.sizeMs))} ${job.window.kind} windows per device. A late update replaces its window's row.`
+            ? `${sentence(windowWords(job.window))} per device. A late update replaces its ${job.window.kind === 'session' ? 'session' : 'window'}'s row.`
             : 'Results per device'}
         </p>
       </div>
@@ -99,7 +100,7 @@ function Results({ job, params }: { job: JobView; params: ReturnType<typeof useW
               rows={windows.byDevice.get(device) ?? []}
               filling={fillingWindow(windows.open, device, sensor, countColumn, time)}
               sensor={sensor}
-              sizeMs={job.window.sizeMs}
+              windows={job.window}
               marks={marks}
               pinned={pinned.includes(device)}
               onPin={params.togglePin}
@@ -157,8 +158,10 @@ function whyEmpty(job: JobView, held: number, time: number | null, now: number):
   if (held > 0) return 'No device matches.';
   if (job.state === 'FINISHED') return 'The job finished without a result.';
   if (time === null) return 'No watermark yet. The first window closes when the watermark passes its end.';
-  const end = (Math.floor(time / job.window.sizeMs) + 1) * job.window.sizeMs;
-  const wait = now > 0 ? `, about ${formatSeconds(end - time)}` : '';
-  const what = job.timeMode === 'processing' ? 'the clock' : 'the watermark';
-  return `First window closes when ${what} passes ${formatTime(end)}${wait}.`;
+  const { says, inMs } = nextClosing(job.window, time, job.timeMode === 'processing' ? 'the clock' : 'the watermark');
+  return job.window.kind === 'session' || now <= 0 ? says : `${says}, about ${formatSeconds(inMs)}.`;
+}
+
+function sentence(words: string): string {
+  return words.charAt(0).toUpperCase() + words.slice(1);
 }

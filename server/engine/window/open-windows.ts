@@ -1,0 +1,73 @@
+/** A look at the windows that have yet to fire, for whoever asks from outside; changes nothing. */
+
+import type { Agenda } from './agenda.ts';
+import type { WindowContents } from './contents.ts';
+import type { KeyCodes } from './key-codes.ts';
+import type { MergedSlices } from './merged-slices.ts';
+import type { Panes } from './panes.ts';
+import type { Slices } from './slices.ts';
+
+/** `keys: null`: windows of any key. */
+export interface OpenWindowsQuery {
+  readonly keys: readonly string[] | null;
+  /** Windows in the answer at most. */
+  readonly limit: number;
+  /** Of each key at most, those that fire next; absent: all. */
+  readonly perKey?: number;
+}
+
+export interface OpenWindowsAnswer {
+  /** In the order in which they end. */
+  readonly open: readonly {
+    readonly key: string;
+    readonly start: number;
+    readonly end: number;
+    readonly values: number[];
+  }[];
+  /** Pairs of a key and a slice (of tumbling windows: a window) with contents that have yet to fire. */
+  readonly count: number;
+}
+
+export function openWindows(
+  { keys, limit, perKey = Number.POSITIVE_INFINITY }: OpenWindowsQuery,
+  at: { slices: Slices; agenda: Agenda; panes: Panes; codes: KeyCodes; contents: WindowContents; merged: MergedSlices },
+): OpenWindowsAnswer {
+  const { slices, agenda, panes, codes, contents, merged } = at;
+  const open: OpenWindowsAnswer['open'][number][] = [];
+  const first = agenda.next();
+  const from = first === null ? Number.POSITIVE_INFINITY : slices.first(first);
+  const asked = keys?.map((key) => codes.dictionary?.find(key) ?? -1);
+  const present = keysOf(from, Number.POSITIVE_INFINITY, agenda, panes);
+  /** How many windows of these keys may still follow. */
+  const wanted = new Map((asked ?? [...present]).filter((code) => present.has(code)).map((code) => [code, perKey]));
+  for (let window = first; window !== null && open.length < limit && wanted.size > 0; window = agenda.after(window)) {
+    for (const [code, more] of wanted) {
+      if (open.length === limit) break;
+      const pane = merged.ofKey(window, code);
+      for (const [slot] of panes.ranges(pane)) {
+        open.push({ key: codes.name(code), ...slices.window(window), values: contents.peek(slot) });
+        if (more > 1) wanted.set(code, more - 1);
+        else wanted.delete(code);
+      }
+      merged.release(pane);
+    }
+  }
+  let count = 0;
+  for (const slice of agenda.slices(from, Number.POSITIVE_INFINITY)) {
+    const pane = panes.find(slice);
+    for (const [low, high] of pane === null ? [] : panes.ranges(pane)) count += high - low;
+  }
+  return { open, count };
+}
+
+/** Codes of the keys that are in some of the slices. */
+function keysOf(from: number, to: number, agenda: Agenda, panes: Panes): Set<number> {
+  const codes = new Set<number>();
+  for (const slice of agenda.slices(from, to)) {
+    const pane = panes.find(slice);
+    for (const [first, last] of pane === null ? [] : panes.ranges(pane)) {
+      for (let slot = first; slot < last; slot++) codes.add(panes.keyOf[slot] as number);
+    }
+  }
+  return codes;
+}
