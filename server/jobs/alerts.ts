@@ -14,6 +14,7 @@ import type {
   KeyedProcessFunction,
   OnTimerContext,
 } from '#engine/operators/keyed-process.ts';
+import { MAX_WATERMARK } from '#engine/operators/operator.ts';
 import type { Collector } from '#engine/operators/process.ts';
 import { mapState, valueState } from '#engine/state/descriptors.ts';
 import type { MapState, ValueState } from '#engine/state/keyed-state.ts';
@@ -95,6 +96,8 @@ class Alerts implements KeyedProcessFunction<In, Out> {
   }
 
   onTimer(time: number, ctx: OnTimerContext, out: Collector<Out>): void {
+    // The end of the input makes every timer come: that is no silence.
+    if (ctx.timerService.currentWatermark() === MAX_WATERMARK) return;
     out.collect({ device_id: String(ctx.currentKey), at: time, alert: 'silent', sensor: null, value: null });
   }
 }
