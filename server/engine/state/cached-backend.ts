@@ -119,8 +119,12 @@ export class CachedBackend implements KeyedStateBackend {
       place[id] = Place.LOADING;
       missing.push(id);
     }
-    if (absent && missing.length > 0) this.#load(missing);
-    return (!absent || this.#loading === 0) && this.#underWay.size < WRITES_UNDER_WAY;
+    if (missing.length > 0) this.#load(missing);
+    return !absent || !this.loading;
+  }
+
+  get loading(): boolean {
+    return this.#loading > 0 || this.#underWay.size >= WRITES_UNDER_WAY;
   }
 
   prepared(id: number): boolean {
