@@ -28,7 +28,7 @@ import { KeyedProcessOperator } from '../operators/keyed-process-operator.ts';
 import { type Collector, type OutputTag, type ProcessFunction, ProcessOperator } from '../operators/process.ts';
 import { SinkOperator } from '../operators/sink.ts';
 import { WatermarksOperator } from '../operators/watermarks.ts';
-import type { StateBackendName } from '../state/keyed-state.ts';
+import { DEFAULT_STATE, type StateBackendName, type StateSettings } from '../state/keyed-state.ts';
 import type { WatermarkStrategy } from '../time/watermark-strategy.ts';
 import type { AlignedWindows } from '../window/assigners.ts';
 import type { SessionWindows } from '../window/session-windows.ts';
@@ -51,6 +51,8 @@ export interface EnvironmentSettings {
   readonly latencyTracking?: LatencyTracking;
   /** Where keyed state lives: `heap` (default), or `level` for state larger than memory. Results are the same. */
   readonly stateBackend?: StateBackendName;
+  /** Of `level`: bytes that may be cached, per operator and subtask; 64 MiB if not given. */
+  readonly stateCacheBytes?: number;
 }
 
 export class StreamExecutionEnvironment {
@@ -58,7 +60,7 @@ export class StreamExecutionEnvironment {
   readonly parallelism: number;
   readonly rollIntervalMs: number;
   readonly latencyTracking: LatencyTracking;
-  readonly stateBackend: StateBackendName;
+  readonly state: StateSettings;
   readonly #nodes: StreamNode[] = [];
 
   constructor(settings: EnvironmentSettings) {
@@ -67,7 +69,10 @@ export class StreamExecutionEnvironment {
     this.rollIntervalMs = settings.rollIntervalMs ?? 10_000;
     this.latencyTracking = settings.latencyTracking ?? NO_LATENCY_TRACKING;
     checkLatencyTracking(this.latencyTracking);
-    this.stateBackend = settings.stateBackend ?? 'heap';
+    this.state = {
+      stateBackend: settings.stateBackend ?? DEFAULT_STATE.stateBackend,
+      stateCacheBytes: settings.stateCacheBytes ?? DEFAULT_STATE.stateCacheBytes,
+    };
     checkParallelism(this.parallelism, MAX_PARALLELISM, `Job ${settings.name}`);
   }
 
@@ -84,8 +89,8 @@ export class StreamExecutionEnvironment {
 
   /** Tasks and exchanges, chained. Errors name the operator and what is wrong with it. */
   jobGraph(): JobGraph {
-    const { latencyTracking, stateBackend } = this;
-    return chain(this.name, this.#nodes, this.parallelism, { latencyTracking, stateBackend });
+    const { latencyTracking, state } = this;
+    return chain(this.name, this.#nodes, this.parallelism, { latencyTracking, state });
   }
 
   /** @internal */

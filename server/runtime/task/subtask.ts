@@ -89,6 +89,8 @@ export class Subtask implements Consumer {
   readonly #mail: (() => void)[] = [];
   readonly #dictionaries: Dictionary[] = [];
   #finished = false;
+  /** What an operator could not throw, because it happened outside of any call. */
+  #failure: Error | null = null;
   /** Processing time of the next latency marker, ms; only of sources. */
   #nextMarker = Number.POSITIVE_INFINITY;
 
@@ -182,7 +184,12 @@ export class Subtask implements Consumer {
             maxParallelism: this.vertex.maxParallelism,
             keys,
             cells,
+            cacheBytes: this.#graph.state.stateCacheBytes,
             wake: () => this.#host.wake(),
+            fail: (error) => {
+              this.#failure ??= error;
+              this.#host.wake();
+            },
           }),
         own: (dictionary) => this.#dictionaries.push(dictionary),
         report: (message) => this.#host.report(spec.id, message),
@@ -199,7 +206,7 @@ export class Subtask implements Consumer {
   }
 
   #stateBackend(options: StateBackendOptions): KeyedStateBackend {
-    const make = this.#graph.stateBackend === 'level' ? this.#host.levelBackend : heapBackend;
+    const make = this.#graph.state.stateBackend === 'level' ? this.#host.levelBackend : heapBackend;
     if (make === null) {
       throw new WeirError(
         'NO_LEVEL_BACKEND',
@@ -301,6 +308,7 @@ export class Subtask implements Consumer {
   }
 
   #work(began: number): Step {
+    if (this.#failure !== null) throw this.#failure;
     while (this.#mail.length > 0) (this.#mail.shift() as () => void)();
     let worked = false;
     if (this.#stuck()) {
