@@ -31,8 +31,8 @@ export class ByteWriter {
 
   text(value: string): void {
     this.u32(value.length);
-    const at = this.#room(value.length * 2);
-    for (let i = 0; i < value.length; i++) this.#view.setUint16(at + i * 2, value.charCodeAt(i), true);
+    const at = this.#room(2 * value.length);
+    for (let i = 0; i < value.length; i++) this.#view.setUint16(at + 2 * i, value.charCodeAt(i), true);
   }
 
   bytes(value: Uint8Array): void {
@@ -46,6 +46,7 @@ export class ByteWriter {
     return this.#bytes.slice(0, this.#size);
   }
 
+  /** Position of the next so many bytes; to be asked before the arrays, which it may replace. */
   #room(bytes: number): number {
     const at = this.#size;
     this.#size += bytes;

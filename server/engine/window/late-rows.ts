@@ -1,4 +1,4 @@
-/** Rows that came too late for all their windows: to the late side output, or dropped and counted if nobody reads that. */
+/** The late side output of a window operator; without a reader late rows are dropped and counted. */
 
 import { type Gather, makeGather } from '../batch/cursor.ts';
 import { RecordBatch } from '../batch/record-batch.ts';
@@ -7,8 +7,8 @@ import { OperatorCell } from '../metrics/cells.ts';
 import type { OperatorContext } from '../operators/operator.ts';
 import type { Output } from '../operators/output.ts';
 
-/** Tag and schema (input columns, then `watermark` and `late_by_ms`) of a late side output. */
-export interface LateOutput {
+/** Tag and schema: the input's columns, then `watermark` and `late_by_ms`. */
+export interface LateSettings {
   readonly tag: string;
   readonly schema: Schema;
 }
@@ -18,23 +18,23 @@ export class LateRows {
   readonly #output: Output | null = null;
   readonly #gather: Gather | null = null;
   readonly #rows: RecordBatch | null = null;
-  readonly #one = new Int32Array(1);
-  /** The rows were emitted; they stay as they are until there are new ones, because their consumer may still be reading them. */
+  readonly #row = new Int32Array(1);
+  /** They stay as they are until there are new ones, because their consumer may still be reading them. */
   #emitted = false;
 
-  constructor(context: OperatorContext, late: LateOutput | null) {
+  constructor(late: LateSettings | null, context: OperatorContext) {
     this.#cells = context.cells;
     const output = late === null ? null : context.sideOutput(late.tag);
-    if (late === null || output?.connected !== true) return;
+    if (late === null || output === null || !output.connected) return;
     this.#output = output;
     this.#gather = makeGather(context.inputSchema as Schema);
     this.#rows = RecordBatch.allocate(late.schema);
   }
 
-  /** Row `k` of a batch, and the watermark in force before it. */
+  /** Row `k` came behind `watermark`. A batch has room for as many rows as the input's. */
   add(batch: RecordBatch, k: number, watermark: number): void {
     const rows = this.#rows;
-    if (rows === null || this.#gather === null) {
+    if (rows === null) {
       this.#cells[OperatorCell.LATE_DROPPED] = (this.#cells[OperatorCell.LATE_DROPPED] as number) + 1;
       return;
     }
@@ -44,21 +44,22 @@ export class LateRows {
       for (const column of rows.columns) if ('reset' in column) column.reset();
     }
     const at = rows.size;
-    this.#one[0] = k;
-    this.#gather(batch, this.#one, 0, 1, rows, at);
+    this.#row[0] = k;
+    this.#gather?.(batch, this.#row, 0, 1, rows, at);
     const width = batch.columns.length;
     (rows.columns[width] as Float64Array)[at] = watermark;
     (rows.columns[width + 1] as Float64Array)[at] = watermark - (batch.time[k] as number);
     rows.size = at + 1;
   }
 
-  /** Emits what there is; false: no credits. Between batches, so that there is room for all late rows of one. */
+  /** Emits what has come together; false: no credits. */
   flush(): boolean {
     const rows = this.#rows;
-    if (rows === null || this.#output === null || rows.size === 0 || this.#emitted) return true;
-    if (!this.#output.ready()) return false;
+    if (rows === null || rows.size === 0 || this.#emitted) return true;
+    const output = this.#output as Output;
+    if (!output.ready()) return false;
     this.#emitted = true;
-    this.#output.emit(rows);
+    output.emit(rows);
     return true;
   }
 }

@@ -18,7 +18,7 @@ import { MAX_WATERMARK, NO_WATERMARK, Operator, type OperatorContext } from '../
 import type { OperatorSnapshot } from '../state/snapshot.ts';
 import type { WindowContents } from './contents.ts';
 import { KeyCodes } from './key-codes.ts';
-import { type LateOutput, LateRows } from './late-rows.ts';
+import { LateRows, type LateSettings } from './late-rows.ts';
 import { type LocateSession, makeLocateSession } from './locate-session.ts';
 import { ResultBatches } from './result-batches.ts';
 import { loadSessions, saveSessions } from './session-state.ts';
@@ -34,7 +34,7 @@ export interface SessionSettings {
   /** Results start with a key column of codes (declared aggregates); otherwise the contents write their own keys. */
   readonly keyed: boolean;
   /** Null: late rows are dropped and counted. */
-  readonly late: LateOutput | null;
+  readonly late: LateSettings | null;
   readonly contents: (keyName: (code: number) => string) => WindowContents;
 }
 
@@ -96,7 +96,7 @@ export class SessionOperator extends Operator {
     context.own(this.#results.dictionary);
     // String keys come with a dictionary of somebody else's.
     if (this.#keys.dictionary !== null) context.own(this.#keys.dictionary);
-    this.#late = new LateRows(context, this.#settings.late);
+    this.#late = new LateRows(this.#settings.late, context);
   }
 
   processBatch(batch: RecordBatch): void {

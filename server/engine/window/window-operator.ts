@@ -20,7 +20,7 @@ import { Agenda } from './agenda.ts';
 import type { AlignedWindows } from './assigners.ts';
 import type { WindowContents } from './contents.ts';
 import { KeyCodes } from './key-codes.ts';
-import { type LateOutput, LateRows } from './late-rows.ts';
+import { LateRows, type LateSettings } from './late-rows.ts';
 import { type Locate, makeLocate, refuseMisfits } from './locate.ts';
 import { MergedSlices } from './merged-slices.ts';
 import { type OpenWindowsQuery, openWindows } from './open-windows.ts';
@@ -39,7 +39,7 @@ export interface WindowSettings {
   /** Results start with a key column of codes (declared aggregates); otherwise the contents write their own keys. */
   readonly keyed: boolean;
   /** Null: late rows are dropped and counted. */
-  readonly late: LateOutput | null;
+  readonly late: LateSettings | null;
   readonly contents: (keyName: (code: number) => string) => WindowContents;
 }
 
@@ -106,7 +106,7 @@ export class WindowOperator extends Operator {
     const batches = new ResultBatches(this.#settings.results);
     context.own(batches.dictionary);
     this.#results = new Results(this.output, batches, this.#settings.keyed, this.contents, this.panes, this.#keys);
-    this.#lateRows = new LateRows(context, this.#settings.late);
+    this.#lateRows = new LateRows(this.#settings.late, context);
     // Null for strings: they come with a dictionary of somebody else's.
     if (this.#keys.dictionary !== null) context.own(this.#keys.dictionary);
   }
