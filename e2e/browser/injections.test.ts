@@ -29,7 +29,7 @@ beforeAll(async () => {
   for (const person of [ada, bob, cleo]) await person.live();
 });
 
-const CHARTS = ['events', 'lag', 'windows', 'errors'];
+const CHARTS = ['events', 'lag', 'latency', 'windows', 'errors'];
 const bandOn = (chart: string, id: number, open: boolean): string =>
   `__weir.marks.${chart}.some((mark) => mark.type === 'band' && mark.id === ${id} && (mark.to === null) === ${open})`;
 const late = `Number(document.querySelector('[data-testid=late-total]').dataset.count)`;

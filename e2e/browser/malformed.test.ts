@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, it } from 'vitest';
-import { MALFORMED_KINDS } from '#shared/live.ts';
+import { MALFORMED_KINDS } from '#shared/injections.ts';
 import { readResults, scratchPath } from '../weir.ts';
 import { type Serving, serve } from './serving.ts';
 import { type Mark, type Visitor, withVisitors } from './visitor.ts';
@@ -72,7 +72,7 @@ describe('malformed events injected from the page', () => {
     await visitor.until(`__weir.marks.refused?.filter((mark) => mark.type === 'band').length === ${injections}`);
     const errors = bands(await visitor.probe(), 'refused');
     await visitor.goTo('Overview');
-    await visitor.until(`Object.keys(__weir.marks).length === 4`);
+    await visitor.until(`Object.keys(__weir.marks).length === 5`);
     const overview = await visitor.probe();
     for (const chart of ['events', 'lag', 'windows', 'errors']) expect(bands(overview, chart)).toEqual(errors);
     expect(errors.map(({ id }) => id)).toEqual(Array.from({ length: injections }, (_, i) => i + 1));

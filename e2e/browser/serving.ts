@@ -63,6 +63,15 @@ export class Serving {
     }
   }
 
+  /** The whole process stands still until `goOn`, as on a machine that is out of breath. */
+  standStill(): void {
+    this.#child.kill('SIGSTOP');
+  }
+
+  goOn(): void {
+    this.#child.kill('SIGCONT');
+  }
+
   async stop(signal: 'SIGTERM' | 'SIGKILL'): Promise<void> {
     running.delete(this);
     this.#child.kill(signal);

@@ -155,11 +155,19 @@ export class Visitor {
 
   /** Seconds of a strip as its table shows them, newest first; missing ones are NaN. */
   async secondsOf(title: string): Promise<number[]> {
+    return (await this.tableOf(title)).map(([first = '']) => readRate(first));
+  }
+
+  /** The cells of a strip's table behind the time, newest second first. */
+  async tableOf(title: string): Promise<string[][]> {
     const region = this.page.getByRole('region', { name: title, exact: true });
     const toggle = region.getByRole('button', { name: `Show ${title} as table` });
     if ((await toggle.getAttribute('aria-pressed')) === 'false') await toggle.click();
-    const cells = await region.locator('tbody tr td:nth-child(2)').allTextContents();
-    return cells.map(readRate);
+    // All at once: the table moves on every second.
+    const rows = await region
+      .locator('tbody tr')
+      .evaluateAll((all) => all.map((row) => [...row.querySelectorAll('td')].map((cell) => cell.textContent ?? '')));
+    return rows.map((cells) => cells.slice(1));
   }
 
   /** What the event lane lists, newest first, without times. */

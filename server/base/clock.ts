@@ -2,14 +2,22 @@
 export interface Clock {
   /** Processing time, integer milliseconds since the epoch. */
   now(): number;
-  /** Monotonic nanoseconds, for measuring durations only. */
+  /** Monotonic nanoseconds, for measuring durations only; comparable between the threads of this process. */
   nanos(): number;
 }
 
+/** Of every thread's `performance.now()` from the one clock that all threads of a process share (hrtime), ns. */
+const SHARED_ORIGIN_NANOS = hrtimeNanos() - performance.now() * 1e6;
+
 export const systemClock: Clock = {
   now: () => Date.now(),
-  nanos: () => performance.now() * 1e6,
+  nanos: () => SHARED_ORIGIN_NANOS + performance.now() * 1e6,
 };
+
+function hrtimeNanos(): number {
+  const [seconds, nanos] = process.hrtime();
+  return seconds * 1e9 + nanos;
+}
 
 /** A clock that stands still until it is told to move. */
 export class ManualClock implements Clock {

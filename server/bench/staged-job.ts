@@ -132,6 +132,7 @@ export class StagedJob {
       batch: (batch) => timed(() => windows.processBatch(batch)),
       watermark: (watermark) => timed(() => windows.processWatermark(watermark)),
       idle: () => {},
+      marker: () => {},
       end: () => {},
     };
   }
@@ -177,6 +178,8 @@ class Held implements Consumer {
 
   idle(): void {}
 
+  marker(): void {}
+
   end(): void {}
 }
 
@@ -202,6 +205,10 @@ function open(operator: Operator, inputSchema: Schema | null, to: Consumer, spli
     subtask,
     parallelism: PARALLELISM,
     maxParallelism: 128,
+    name: 'stage',
+    stateBackend: () => {
+      throw new Error('No state here.');
+    },
     clock,
     inputSchema,
     cells,

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { ManualClock } from '#base/clock.ts';
-import { type InjectionSpec, LIMITS } from '#shared/live.ts';
+import type { InjectionSpec } from '#shared/injections.ts';
+import { LIMITS } from '#shared/live.ts';
 import { type InjectionControl, type InjectionNews, Injections, MAX_RUNNING, readSpec } from './injections.ts';
 
 function lab() {

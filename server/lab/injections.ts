@@ -17,9 +17,9 @@ import {
   type Injection,
   type InjectionKind,
   type InjectionSpec,
-  LIMITS,
   MALFORMED_KINDS,
-} from '#shared/live.ts';
+} from '#shared/injections.ts';
+import { LIMITS } from '#shared/live.ts';
 
 /** Injections that may run at a time. */
 export const MAX_RUNNING = 20;

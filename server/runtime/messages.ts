@@ -20,6 +20,8 @@ export interface Deployment {
   readonly rings: readonly (SharedArrayBuffer | null)[];
   /** Cells of every subtask, by vertex and index. */
   readonly cells: readonly (readonly SharedArrayBuffer[])[];
+  /** Latency histograms of every subtask, likewise. */
+  readonly latencies: readonly (readonly SharedArrayBuffer[])[];
 }
 
 /** What happens to one subtask. */

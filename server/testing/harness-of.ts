@@ -23,7 +23,7 @@ export function operatorOf<F extends Fields>(input: Schema<F>, build: (stream: D
 export function harnessOf<F extends Fields>(
   input: Schema<F>,
   build: (stream: DataStream<F>) => unknown,
-  options: Pick<HarnessOptions, 'clock' | 'subtask' | 'parallelism' | 'maxParallelism' | 'restore'> & {
+  options: Pick<HarnessOptions, 'clock' | 'subtask' | 'parallelism' | 'maxParallelism' | 'stateBackend' | 'restore'> & {
     readonly sides?: readonly string[];
   } = {},
 ): OperatorHarness {

@@ -14,10 +14,13 @@ import { Dictionary } from '#engine/batch/dictionary.ts';
 import { RecordBatch } from '#engine/batch/record-batch.ts';
 import type { Schema } from '#engine/batch/schema.ts';
 import { OPERATOR_CELLS } from '#engine/metrics/cells.ts';
+import type { LatencyMarker } from '#engine/metrics/latency.ts';
 import { ChainedOperator } from '#engine/operators/chained-operator.ts';
 import type { Operator } from '#engine/operators/operator.ts';
 import { type Consumer, Output } from '#engine/operators/output.ts';
 import { Splits } from '#engine/operators/source.ts';
+import { heapBackend } from '#engine/state/heap-backend.ts';
+import type { StateBackendFactory } from '#engine/state/keyed-state.ts';
 import type { OperatorSnapshot } from '#engine/state/snapshot.ts';
 
 export type PlainRow = Readonly<Record<string, unknown>>;
@@ -34,6 +37,7 @@ export type Emission =
     }
   | { readonly kind: 'watermark'; readonly output: string; readonly watermark: number }
   | { readonly kind: 'idle'; readonly output: string; readonly idle: boolean }
+  | { readonly kind: 'marker'; readonly output: string; readonly marker: LatencyMarker }
   | { readonly kind: 'end'; readonly output: string };
 
 /** The rows that count, as objects that stay. */
@@ -109,6 +113,11 @@ export class CollectingConsumer implements Consumer {
     this.#log.push({ kind: 'idle', output: this.#name, idle });
   }
 
+  marker(marker: LatencyMarker): void {
+    this.#mayTake('a marker');
+    this.#log.push({ kind: 'marker', output: this.#name, marker });
+  }
+
   end(): void {
     this.#mayTake('the end');
     this.#log.push({ kind: 'end', output: this.#name });
@@ -131,6 +140,8 @@ export interface HarnessOptions {
   readonly subtask?: number;
   readonly parallelism?: number;
   readonly maxParallelism?: number;
+  /** Makes the keyed state; on the heap, if not given. */
+  readonly stateBackend?: StateBackendFactory;
   /** Snapshots of all subtasks of the operator that this one takes over from. */
   readonly restore?: readonly OperatorSnapshot[];
 }
@@ -178,6 +189,7 @@ export class OperatorHarness {
     this.consumers = consumers;
     this.#place = new ChainedOperator(operator, output, this.cells);
     operator.open({
+      name: 'operator',
       subtask: options.subtask ?? 0,
       parallelism: options.parallelism ?? 1,
       maxParallelism: options.maxParallelism ?? 128,
@@ -187,6 +199,16 @@ export class OperatorHarness {
       output,
       sideOutput: (tag) => sides.get(tag) ?? new Output([], this.cells),
       splits: this.splits,
+      stateBackend: (keys) =>
+        (options.stateBackend ?? heapBackend)({
+          operator: 'operator',
+          operatorId: 'operator',
+          subtask: options.subtask ?? 0,
+          maxParallelism: options.maxParallelism ?? 128,
+          keys,
+          cells: this.cells,
+          wake: () => {},
+        }),
       own: (dictionary) => this.owned.push(dictionary),
       report: (message) => this.reports.push(message),
       wake: () => {},
@@ -238,6 +260,12 @@ export class OperatorHarness {
     return this;
   }
 
+  marker(marker: LatencyMarker): this {
+    this.#mayCall();
+    this.#place.marker(marker);
+    return this;
+  }
+
   idle(idle: boolean): this {
     this.#mayCall();
     this.#place.idle(idle);
@@ -255,7 +283,7 @@ export class OperatorHarness {
     const until = this.clock.now() + ms;
     while (this.#operator.nextTimer <= until && this.#place.ready()) {
       this.clock.set(Math.max(this.clock.now(), this.#operator.nextTimer));
-      this.#operator.onTimer(this.clock.now());
+      this.#place.onTimer(this.clock.now(), this.clock.nanos());
     }
     this.clock.set(until);
     return this;
@@ -295,8 +323,8 @@ export class OperatorHarness {
   }
 
   /**
-   * The same as text, main output unmarked: `{"k":1} @1000`, `late {"k":1} @5`, `watermark 99`, `idle`, `active`, `end`. Of side outputs only
-   * the rows: the rest is that of the main output.
+   * The same as text, main output unmarked: `{"k":1} @1000`, `late {"k":1} @5`, `watermark 99`, `idle`, `active`, `marker 0/1 @5` (source,
+   * subtask, ns), `end`. Of side outputs only the rows: the rest is that of the main output.
    */
   take(): string[] {
     return this.emissions()
@@ -316,6 +344,10 @@ function show(emission: Emission): string {
       return `${mark}watermark ${emission.watermark}`;
     case 'idle':
       return mark + (emission.idle ? 'idle' : 'active');
+    case 'marker': {
+      const { source, subtask, markedAt } = emission.marker;
+      return `${mark}marker ${source}/${subtask} @${markedAt}`;
+    }
     case 'end':
       return `${mark}end`;
   }

@@ -1,4 +1,5 @@
-import type { Injection, InjectionKind, LiveEvent } from '#shared/live.ts';
+import type { Injection, InjectionKind } from '#shared/injections.ts';
+import type { LiveEvent } from '#shared/live.ts';
 
 /** What every time chart draws on top of its data: an injection is a band, a state or settings change a line. */
 export interface Band {

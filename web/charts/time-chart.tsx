@@ -33,6 +33,8 @@ interface TimeChartProps {
 
 /** The newest second is still filling when it is on screen, so charts end one second before now. */
 const EDGE_SECONDS = 1;
+/** Every second that the server sampled has a value of it; other series may have none for reasons of their own. */
+const SAMPLED: SeriesName = 'eventsPerSecond';
 /** The sentence for screen readers changes this often at most. */
 const SENTENCE_MS = 5000;
 
@@ -100,7 +102,14 @@ export function TimeChart({
       const { events, injections } = store.shown;
       const marks = marksWithin(marksOf(events, injections), from * 1000, viewTime);
       const max = viewTime / 1000 - EDGE_SECONDS;
-      data.current = { xs, values, gaps: findGaps(values[0] ?? []), marks, min: max - rangeSeconds, max };
+      data.current = {
+        xs,
+        values,
+        gaps: findGaps(store.history.read(SAMPLED, from, to)),
+        marks,
+        min: max - rangeSeconds,
+        max,
+      };
       chart.draw(data.current);
       probe.marks[id] = marks;
       read();

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { INJECTIONS, type InjectionKind } from '#shared/live.ts';
+import { INJECTIONS, type InjectionKind } from '#shared/injections.ts';
 import { sampleJob } from '../live/sample-frames.ts';
 import { checkDraft, draftFor, draftOf, preview } from './draft.ts';
 import { whyNotInject } from './why-not.ts';

@@ -1,4 +1,5 @@
-import { INJECTIONS, type InjectionKind, type InjectionSpec, type JobView, type MalformedKind } from '#shared/live.ts';
+import { INJECTIONS, type InjectionKind, type InjectionSpec, type MalformedKind } from '#shared/injections.ts';
+import type { JobView } from '#shared/live.ts';
 import { compact, formatCount, formatDuration, formatExact, formatRate, formatSeconds, plural } from '../ui/format.ts';
 
 /** What the form holds while it is filled in: text where people type. */

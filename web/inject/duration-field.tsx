@@ -1,4 +1,4 @@
-import { INJECTIONS } from '#shared/live.ts';
+import { INJECTIONS } from '#shared/injections.ts';
 import { Segmented } from '../ui/segmented.tsx';
 import { type Draft, MAX_SECONDS } from './draft.ts';
 

@@ -1,5 +1,5 @@
 import { type FormEvent, useState } from 'react';
-import { INJECTIONS, type InjectionKind, MALFORMED_KINDS, type MalformedKind } from '#shared/live.ts';
+import { INJECTIONS, type InjectionKind, MALFORMED_KINDS, type MalformedKind } from '#shared/injections.ts';
 import { useLive, useShown } from '../live/live.ts';
 import { formatExact } from '../ui/format.ts';
 import { checkDraft, type Draft, draftFor, malformedName, preview, strengthUnit } from './draft.ts';

@@ -1,5 +1,5 @@
 import { useState } from 'react';
-import { INJECTIONS, type Injection } from '#shared/live.ts';
+import { INJECTIONS, type Injection } from '#shared/injections.ts';
 import { useLive, useShown } from '../live/live.ts';
 import { formatExact, formatSeconds, formatTime } from '../ui/format.ts';
 import { type Draft, describeSpec, draftOf } from './draft.ts';

@@ -10,6 +10,9 @@ function second(at: number, value: number): HistorySecond {
     watermarkLagMs: null,
     errorsPerSecond: 0,
     latePerSecond: 0,
+    latencyP50Ms: null,
+    latencyP95Ms: null,
+    latencyP99Ms: null,
   };
 }
 
@@ -22,6 +25,9 @@ function history(from: number, events: (number | null)[]): History {
     watermarkLagMs: none,
     errorsPerSecond: none,
     latePerSecond: none,
+    latencyP50Ms: none,
+    latencyP95Ms: none,
+    latencyP99Ms: none,
   };
 }
 

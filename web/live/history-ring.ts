@@ -6,6 +6,9 @@ export const SERIES = [
   'watermarkLagMs',
   'errorsPerSecond',
   'latePerSecond',
+  'latencyP50Ms',
+  'latencyP95Ms',
+  'latencyP99Ms',
 ] as const;
 export type SeriesName = (typeof SERIES)[number];
 
@@ -22,13 +25,8 @@ export class HistoryRing {
 
   constructor(capacity: number = LIMITS.historySeconds) {
     this.#capacity = capacity;
-    this.#columns = {
-      eventsPerSecond: new Float64Array(capacity),
-      windowsPerSecond: new Float64Array(capacity),
-      watermarkLagMs: new Float64Array(capacity),
-      errorsPerSecond: new Float64Array(capacity),
-      latePerSecond: new Float64Array(capacity),
-    };
+    const columns = SERIES.map((name) => [name, new Float64Array(capacity)]);
+    this.#columns = Object.fromEntries(columns) as Record<SeriesName, Float64Array>;
     this.clear();
   }
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { Injection } from '#shared/live.ts';
+import type { Injection } from '#shared/injections.ts';
 import { InjectionBook } from './injection-book.ts';
 import { sampleEvent } from './sample-frames.ts';
 

@@ -1,4 +1,5 @@
-import type { Injection, LiveEvent } from '#shared/live.ts';
+import type { Injection } from '#shared/injections.ts';
+import type { LiveEvent } from '#shared/live.ts';
 
 /** Ended injections that stay on the list. */
 const KEEP = 40;

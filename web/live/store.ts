@@ -1,5 +1,5 @@
+import type { Injection } from '#shared/injections.ts';
 import type {
-  Injection,
   JobState,
   JobView,
   LiveEvent,

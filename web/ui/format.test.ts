@@ -36,6 +36,16 @@ describe('numbers in words', () => {
   ])('duration %s is %s', (value, words) => expect(format.formatDuration(value)).toBe(words));
 
   it.each([
+    [0, '0 ms'],
+    [0.01, '<0.1 ms'],
+    [0.44, '0.4 ms'],
+    [9.94, '9.9 ms'],
+    [9.96, '10 ms'],
+    [1250, '1.3 s'],
+    [null, '–'],
+  ])('latency %s is %s', (value, words) => expect(format.formatLatency(value)).toBe(words));
+
+  it.each([
     [0, '0 %'],
     [0.0001, '<0.1 %'],
     [0.051, '5.1 %'],

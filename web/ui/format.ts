@@ -53,6 +53,11 @@ export function formatDuration(ms: number | null | undefined): string {
   return `${Math.floor(hours / 24)} d ${pad(hours % 24)} h`;
 }
 
+/** As `formatDuration`, with tenths of a millisecond below 10 ms: `0.4 ms`, `12 ms`, `1.2 s`. */
+export function formatLatency(ms: number | null | undefined): string {
+  return finite(ms) && ms < 9.95 ? `${formatRate(ms)} ms` : formatDuration(ms);
+}
+
 /** Without zeros after the point, for axes and settings: `10k`, `5 s`. */
 export function compact(text: string): string {
   return text.replace(/(\.\d*?)0+(?=\D|$)/, '$1').replace(/\.(?=\D|$)/, '');

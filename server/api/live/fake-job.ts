@@ -4,7 +4,9 @@ import { systemClock } from '#base/clock.ts';
 import { f64, schema } from '#engine/batch/schema.ts';
 import type { JobGraph, JobOperator, JobVertex } from '#engine/graph/job-graph.ts';
 import { cellsPerTask, OperatorCell, operatorCells, TaskCell } from '#engine/metrics/cells.ts';
+import { NO_LATENCY_TRACKING } from '#engine/metrics/latency.ts';
 import { Injections, nodeTimers } from '#lab/injections.ts';
+import { newLatencies } from '#runtime/task/wiring.ts';
 import type { ErrorCount, ErrorRow, JobState, LateRow, SimulatorSettings, WindowResult } from '#shared/live.ts';
 import type { ErrorsSource, JobHandle, LiveJob, WindowsSource } from './job-handle.ts';
 
@@ -98,11 +100,18 @@ export class FakeErrors implements ErrorsSource {
 }
 
 export class FakeHandle implements JobHandle {
-  readonly graph: JobGraph = { name: 'iot', vertices: [vertex], edges: [] };
+  readonly graph: JobGraph = {
+    name: 'iot',
+    vertices: [vertex],
+    edges: [],
+    latencyTracking: NO_LATENCY_TRACKING,
+    stateBackend: 'heap',
+  };
   state: JobState = 'RUNNING';
   failure: Error | null = null;
   readonly startedAt = 1000;
   readonly cells = [[new Float64Array(cellsPerTask(3))]];
+  readonly latencies = [[newLatencies(this.graph, 0, (bytes) => new ArrayBuffer(bytes))]];
   readonly controls: unknown[] = [];
   readonly inspected: string[] = [];
   readonly #listeners = new Set<(state: JobState) => void>();

@@ -27,6 +27,8 @@ export interface JobHandle {
   inspect(operatorId: string, query: unknown): Promise<unknown[]>;
   /** Cells by vertex, then subtask. */
   readonly cells: readonly (readonly Float64Array[])[];
+  /** Latency histograms, likewise. */
+  readonly latencies: readonly (readonly Float64Array[])[];
 }
 
 /** Window results for who looks (`connectors/live` has the one that asks the taps). */

@@ -39,7 +39,7 @@ export class JobObserver {
 
   constructor(job: LiveJob, log: (message: string) => void) {
     this.job = job;
-    this.sampler = new JobSampler(job.handle.graph, job.handle.cells);
+    this.sampler = new JobSampler(job.handle.graph, job.handle.cells, job.handle.latencies);
     this.#log = log;
   }
 

@@ -5,7 +5,7 @@
 
 import type { Random } from '#base/random.ts';
 import type { Dictionary } from '#engine/batch/dictionary.ts';
-import { MALFORMED_KINDS, type MalformedKind } from '#shared/live.ts';
+import { MALFORMED_KINDS, type MalformedKind } from '#shared/injections.ts';
 import { Gap } from './gap.ts';
 import { breakRow, kindInTurn } from './malformed.ts';
 import type { SimulatorOptions } from './options.ts';

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { UsageError } from '#base/errors.ts';
 import { Poll } from '#engine/io/source.ts';
-import { type InjectionKind, MALFORMED_KINDS, type MalformedKind } from '#shared/live.ts';
+import { type InjectionKind, MALFORMED_KINDS, type MalformedKind } from '#shared/injections.ts';
 import { type SimulatedRow, SimulatorHarness } from './harness.ts';
 
 function inject(

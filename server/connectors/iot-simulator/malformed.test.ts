@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { Dictionary } from '#engine/batch/dictionary.ts';
 import { RecordBatch } from '#engine/batch/record-batch.ts';
-import { MALFORMED_KINDS } from '#shared/live.ts';
+import { MALFORMED_KINDS } from '#shared/injections.ts';
 import { defectField, defectReason, FIELDS, isBlank, LIMITS, RawReading } from '../iot/reading.ts';
 import { breakRow } from './malformed.ts';
 import { ReadingRows } from './rows.ts';

@@ -3,7 +3,7 @@
  * of it. Each kind comes in several variants, which take turns.
  */
 
-import { MALFORMED_KINDS, type MalformedKind } from '#shared/live.ts';
+import { MALFORMED_KINDS, type MalformedKind } from '#shared/injections.ts';
 import { defect, FIELDS, type FieldName } from '../iot/reading.ts';
 import type { ReadingRows } from './rows.ts';
 

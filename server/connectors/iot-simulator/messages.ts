@@ -5,7 +5,8 @@
 
 import { UsageError } from '#base/errors.ts';
 import type { Split } from '#engine/io/source.ts';
-import { INJECTIONS, type Injection, MALFORMED_KINDS, type SimulatorSettings } from '#shared/live.ts';
+import { INJECTIONS, type Injection, MALFORMED_KINDS } from '#shared/injections.ts';
+import type { SimulatorSettings } from '#shared/live.ts';
 import { parseDisorder } from './disorder.ts';
 import { checkRate, checkShare } from './options.ts';
 

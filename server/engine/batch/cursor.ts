@@ -36,13 +36,23 @@ export function makeCursor<F extends Fields>(schema: Schema<F>): Cursor & Row<F>
 function generate(schema: Schema): new () => Cursor {
   const getters = schema.columns.map((c, i) => `get ${c.name}() { ${getter(c, i)} }`).join('\n');
   const source = `return class Cursor {
-    constructor() { this.$k = 0; ${schema.columns.map((_, i) => `this.$c${i} = null; this.$d${i} = null;`).join(' ')} }
+    constructor() { this.$k = 0; ${schema.columns.map((c, i) => `this.$c${i} = ${EMPTY[c.kind]}; this.$d${i} = null;`).join(' ')} }
     $bind(batch) { ${schema.columns.map((_, i) => `this.$c${i} = batch.columns[${i}]; this.$d${i} = batch.dictionaries[${i}];`).join(' ')} }
     $copy() { return { ${schema.columns.map((c) => `${c.name}: ${c.kind === 'bytes' ? `this.${c.name} && this.${c.name}.slice()` : `this.${c.name}`}`).join(', ')} }; }
     ${getters}
   }`;
   return new Function(source)() as new () => Cursor;
 }
+
+/** What a cursor's columns are before a batch is bound: of the class that they will be, so that V8 need not check it at every read. */
+const EMPTY: Record<ColumnSpec['kind'], string> = {
+  f64: 'new Float64Array(0)',
+  timestamp: 'new Float64Array(0)',
+  i32: 'new Int32Array(0)',
+  string: 'new Int32Array(0)',
+  bool: 'new Uint8Array(0)',
+  bytes: 'null',
+};
 
 function getter(column: ColumnSpec, i: number): string {
   switch (column.kind) {

@@ -71,6 +71,9 @@ export class BytesColumn {
 const EMPTY_BYTES = new Uint8Array(0);
 const EMPTY_TIME = new Float64Array(0);
 
+/** Ingestion time of what no event caused, or nobody stamped. Infinite, so that the older of two is the smaller. */
+export const NEVER_INGESTED = Number.POSITIVE_INFINITY;
+
 export type ColumnData = Float64Array | Int32Array | Uint8Array | BytesColumn;
 
 export class RecordBatch {
@@ -94,6 +97,11 @@ export class RecordBatch {
   watermarks: Float64Array | null = null;
   /** Split that the rows come from, local to the source subtask; -1 once the batch has crossed a channel. */
   split = -1;
+  /**
+   * `Clock.nanos()` at which the source began to read the rows, or whatever made them come out (`Output.ingestedAt`); of rows that came
+   * together on their way, that of the oldest.
+   */
+  ingestedAt = NEVER_INGESTED;
 
   constructor(
     schema: Schema,
@@ -135,6 +143,7 @@ export class RecordBatch {
     this.selected = batch.selected;
     this.watermarks = batch.watermarks;
     this.split = batch.split;
+    this.ingestedAt = batch.ingestedAt;
     return this;
   }
 

@@ -1,18 +1,21 @@
 /** The two ends of a connection between two subtasks, and how the sending end is written to. */
 
 import type { RecordBatch } from '../batch/record-batch.ts';
+import type { LatencyMarker } from '../metrics/latency.ts';
 
 /** Sending end. Elements arrive in the order in which they were written. */
 export interface ChannelWriter {
-  /** It takes at least a watermark, a status or the end now, and probably rows. */
+  /** It takes at least a watermark, a status, a marker or the end now, and probably rows. */
   ready(): boolean;
   /**
    * Writes rows `rows[from .. to)` (null: those positions themselves) and returns the first one that found no room. `known`: a string
    * column all of whose codes went this way in an earlier batch, so that nobody need look; -1: none.
    */
   write(batch: RecordBatch, rows: Int32Array | null, from: number, to: number, known: number): number;
-  watermark(watermark: number): void;
+  watermark(watermark: number, ingestedAt?: number): void;
   idle(idle: boolean): void;
+  /** It arrives behind everything written so far; what is written later may come before it. */
+  marker(marker: LatencyMarker): void;
   end(): void;
   /** Makes what was written visible to the other side. */
   flush(): void;

@@ -4,7 +4,8 @@
  *
  *   ring of another thread ──┐                          ┌──> batch
  *   ring of another thread ──┼──> gate (valve, codes) ──┼──> watermark, status
- *   writer of this thread  ──┘                          └──> end, when all have ended
+ *   writer of this thread  ──┘                          ├──> markers, of each channel as they come
+ *                                                       └──> end, when all have ended
  *
  * Channels of the same thread hand their batches over by reference, through `LocalWriter`; nothing is copied but the codes of strings, and
  * not even those when there is only one channel. Either way a column's codes belong to one dictionary for as long as the gate lives.
@@ -14,11 +15,13 @@
  */
 
 import { Dictionary } from '../batch/dictionary.ts';
-import { BATCH_ROWS, RecordBatch } from '../batch/record-batch.ts';
+import { BATCH_ROWS, NEVER_INGESTED, RecordBatch } from '../batch/record-batch.ts';
 import type { Schema } from '../batch/schema.ts';
+import type { LatencyMarker } from '../metrics/latency.ts';
 import type { Consumer } from '../operators/output.ts';
 import { WatermarkValve } from '../time/watermark-valve.ts';
 import type { ChannelWriter } from './channel.ts';
+import { LocalStrings } from './local-strings.ts';
 import type { Ring } from './ring-layout.ts';
 import { type Arrival, RingReader } from './ring-reader.ts';
 
@@ -30,6 +33,12 @@ interface Delivery {
   stage: number;
 }
 
+/** What goes to the chain between batches. */
+type News =
+  | { readonly kind: 'watermark'; readonly watermark: number; readonly ingestedAt: number }
+  | { readonly kind: 'idle'; readonly idle: boolean }
+  | { readonly kind: 'marker'; readonly marker: LatencyMarker };
+
 export class InputGate {
   readonly schema: Schema;
   readonly #target: Consumer;
@@ -38,8 +47,10 @@ export class InputGate {
   readonly #channels: number;
   readonly #ended: Uint8Array;
   #open: number;
-  /** Watermarks (numbers) and status changes (idle?) that the chain has not taken yet. */
-  readonly #news: (number | boolean)[] = [];
+  /** What the chain has not taken yet. */
+  readonly #news: News[] = [];
+  /** Ingestion of the element that is going through the valve; of a channel that went idle or ended there is none. */
+  #ingestedAt = NEVER_INGESTED;
   #delivery: Delivery | null = null;
   #endDelivered = false;
   /** Set while the watermarks of a batch's rows go through the valve: they travel with the rows. */
@@ -60,9 +71,9 @@ export class InputGate {
     this.#ended = new Uint8Array(channels);
     this.#valve = new WatermarkValve(channels, {
       watermark: (watermark) => {
-        if (!this.#rowWatermarks) this.#news.push(watermark);
+        if (!this.#rowWatermarks) this.#news.push({ kind: 'watermark', watermark, ingestedAt: this.#ingestedAt });
       },
-      idle: (idle) => this.#news.push(idle),
+      idle: (idle) => this.#news.push({ kind: 'idle', idle }),
     });
   }
 
@@ -174,9 +185,10 @@ export class InputGate {
   #drainNews(): boolean {
     while (this.#news.length > 0) {
       if (!this.#target.ready()) return false;
-      const news = this.#news.shift() as number | boolean;
-      if (typeof news === 'number') this.#target.watermark(news);
-      else this.#target.idle(news);
+      const news = this.#news.shift() as News;
+      if (news.kind === 'watermark') this.#target.watermark(news.watermark, news.ingestedAt);
+      else if (news.kind === 'idle') this.#target.idle(news.idle);
+      else this.#target.marker(news.marker);
     }
     return true;
   }
@@ -186,7 +198,7 @@ export class InputGate {
     const { channel, reader, arrival } = delivery;
     switch (delivery.stage++) {
       case 0:
-        this.#valve.onWatermark(arrival.watermarkBefore, channel);
+        this.#raise(channel, arrival.watermarkBefore, arrival.watermarksIngestedAt);
         return true;
       case 1:
         if (arrival.rows !== null) this.acceptRows(channel, arrival.rows);
@@ -194,15 +206,24 @@ export class InputGate {
       case 2:
         // The chain is through with the rows: their slot is free.
         reader.release();
-        this.#valve.onWatermark(arrival.watermarkAfter, channel);
+        this.#raise(channel, arrival.watermarkAfter, arrival.watermarksIngestedAt);
         return true;
       case 3:
+        for (const marker of arrival.markers) this.#news.push({ kind: 'marker', marker });
+        return true;
+      case 4:
         if (arrival.idle !== null) this.#valve.onIdle(arrival.idle, channel);
         return true;
       default:
         if (arrival.end) this.finish(channel);
         return false;
     }
+  }
+
+  #raise(channel: number, watermark: number, ingestedAt: number): void {
+    this.#ingestedAt = ingestedAt;
+    this.#valve.onWatermark(watermark, channel);
+    this.#ingestedAt = NEVER_INGESTED;
   }
 
   /** Rows of a channel, with the watermarks that travel among them combined with those of the others. */
@@ -224,13 +245,18 @@ export class InputGate {
       limitWatermarks(own, batch.selection, count, before, after, this.#watermarks);
       batch.watermarks = this.#watermarks;
       // A watermark that moved among the rows counts for the chain from its row on, and behind the last one in any case.
-      this.#news.push(after);
+      this.#news.push({ kind: 'watermark', watermark: after, ingestedAt: batch.ingestedAt });
     }
     this.#target.batch(batch);
   }
 
-  acceptWatermark(channel: number, watermark: number): void {
-    this.#valve.onWatermark(watermark, channel);
+  acceptWatermark(channel: number, watermark: number, ingestedAt: number): void {
+    this.#raise(channel, watermark, ingestedAt);
+    this.#advance();
+  }
+
+  acceptMarker(marker: LatencyMarker): void {
+    this.#news.push({ kind: 'marker', marker });
     this.#advance();
   }
 
@@ -253,18 +279,6 @@ export class InputGate {
   }
 }
 
-/** A string column on its way through a local channel. */
-interface StringColumn {
-  readonly column: number;
-  /** That of every batch handed on: the gate's, or with a single channel the first that came. */
-  home: Dictionary | null;
-  /** Another one that a batch came with, and `home`'s codes for its own. */
-  foreign: Dictionary | null;
-  table: Int32Array;
-  readonly codes: Int32Array;
-  readonly listening: WeakSet<Dictionary>;
-}
-
 /** A channel inside one thread: the consumer works on the producer's batch at once. */
 class LocalWriter implements ChannelWriter {
   readonly #gate: InputGate;
@@ -272,7 +286,7 @@ class LocalWriter implements ChannelWriter {
   readonly #nanos: () => number;
   readonly #consumed: (nanoseconds: number) => void;
   readonly #view: RecordBatch;
-  readonly #strings: StringColumn[];
+  readonly #strings: LocalStrings;
 
   constructor(
     gate: InputGate,
@@ -286,8 +300,7 @@ class LocalWriter implements ChannelWriter {
     this.#nanos = nanos;
     this.#consumed = consumed;
     this.#view = RecordBatch.view(gate.schema);
-    this.#strings = gate.schema.columns.flatMap((c, column) => (c.kind === 'string' ? [newStringColumn(column)] : []));
-    if (!adopt) for (const strings of this.#strings) makeHome(strings, gate.dictionary());
+    this.#strings = new LocalStrings(gate.schema, adopt ? null : gate.dictionary());
   }
 
   ready(): boolean {
@@ -304,17 +317,21 @@ class LocalWriter implements ChannelWriter {
       view.selection = from === 0 ? rows : rows.subarray(from);
       view.selected = to - from;
     }
-    this.#translate(view);
+    this.#strings.translate(view);
     this.#gate.acceptRows(this.#channel, view);
     this.#gate.afterRows();
     this.#consumed(this.#nanos() - began);
     return to;
   }
 
-  watermark(watermark: number): void {
+  watermark(watermark: number, ingestedAt = NEVER_INGESTED): void {
     const began = this.#nanos();
-    this.#gate.acceptWatermark(this.#channel, watermark);
+    this.#gate.acceptWatermark(this.#channel, watermark, ingestedAt);
     this.#consumed(this.#nanos() - began);
+  }
+
+  marker(marker: LatencyMarker): void {
+    this.#gate.acceptMarker(marker);
   }
 
   idle(idle: boolean): void {
@@ -326,75 +343,6 @@ class LocalWriter implements ChannelWriter {
   }
 
   flush(): void {}
-
-  /** Codes of the producer's dictionaries become codes of the one that this column always has. */
-  #translate(view: RecordBatch): void {
-    let own = false;
-    for (const strings of this.#strings) {
-      const { column, codes } = strings;
-      const from = view.dictionaries[column] as Dictionary;
-      if (strings.home === null) makeHome(strings, from);
-      const home = strings.home as Dictionary;
-      if (from === home) continue;
-      if (!own) {
-        own = true;
-        view.columns = [...view.columns];
-        view.dictionaries = [...view.dictionaries];
-      }
-      const table = tableFor(strings, from);
-      const source = view.columns[column] as Int32Array;
-      const count = view.count;
-      for (let i = 0; i < count; i++) {
-        const k = view.row(i);
-        const code = source[k] as number;
-        let translated = code < 0 ? -1 : (table[code] as number);
-        if (translated < 0 && code >= 0) {
-          translated = home.codeOf(from.get(code) ?? '');
-          table[code] = translated;
-        }
-        codes[k] = translated;
-      }
-      view.columns[column] = codes;
-      view.dictionaries[column] = home;
-    }
-  }
-}
-
-function newStringColumn(column: number): StringColumn {
-  return {
-    column,
-    home: null,
-    foreign: null,
-    table: new Int32Array(0),
-    codes: new Int32Array(BATCH_ROWS),
-    listening: new WeakSet(),
-  };
-}
-
-function makeHome(strings: StringColumn, home: Dictionary): void {
-  strings.home = home;
-  home.hold((mark) => {
-    for (const code of strings.table) if (code >= 0) mark(code);
-  });
-}
-
-/** Codes of `home` by those of `dictionary`; -1: not looked up yet. */
-function tableFor(strings: StringColumn, dictionary: Dictionary): Int32Array {
-  if (dictionary !== strings.foreign) {
-    strings.foreign = dictionary;
-    strings.table = new Int32Array(dictionary.capacity).fill(-1);
-    if (!strings.listening.has(dictionary)) {
-      strings.listening.add(dictionary);
-      dictionary.onFree((code) => {
-        if (strings.foreign === dictionary && code < strings.table.length) strings.table[code] = -1;
-      });
-    }
-  } else if (strings.table.length < dictionary.capacity) {
-    const grown = new Int32Array(Math.max(dictionary.capacity, strings.table.length * 2)).fill(-1);
-    grown.set(strings.table);
-    strings.table = grown;
-  }
-  return strings.table;
 }
 
 /** What the valve says at each row: the channel's own watermark, but not below what came out already nor beyond what the others allow. */

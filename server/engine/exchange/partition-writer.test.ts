@@ -5,6 +5,7 @@ import { Dictionary } from '../batch/dictionary.ts';
 import type { RecordBatch } from '../batch/record-batch.ts';
 import { f64, i32, nullable, schema, string } from '../batch/schema.ts';
 import type { Partitioner } from '../graph/job-graph.ts';
+import type { LatencyMarker } from '../metrics/latency.ts';
 import type { ChannelWriter } from './channel.ts';
 import { javaHash, keyGroupOf, subtaskOf } from './key-groups.ts';
 import { PartitionWriter } from './partition-writer.ts';
@@ -33,6 +34,10 @@ class FakeChannel implements ChannelWriter {
 
   idle(idle: boolean): void {
     this.got.push(idle ? 'idle' : 'active');
+  }
+
+  marker({ markedAt }: LatencyMarker): void {
+    this.got.push(`marker ${markedAt}`);
   }
 
   end(): void {
@@ -146,6 +151,20 @@ describe('partitioners', () => {
     w.writer.flush();
     w.writer.end();
     expect(w.got()).toEqual(['wm 5 idle flush end', 'wm 5 idle flush end']);
+  });
+
+  it('LM4 a marker goes to one channel, whatever the partitioner, drawn alike in every run', () => {
+    for (const kind of [{ kind: 'broadcast' }, { kind: 'hash', column: 0 }] as const) {
+      const run = (): string[] => {
+        const w = writer(kind, 3, { keyKind: 'string', subtask: 1 });
+        for (let markedAt = 0; markedAt < 30; markedAt++) w.writer.marker({ markedAt, source: 0, subtask: 1 });
+        return w.got();
+      };
+      const got = run().map((channel) => channel.split(/ (?=marker)/));
+      expect(got.flat().sort()).toEqual(Array.from({ length: 30 }, (_, i) => `marker ${i}`).sort());
+      for (const channel of got) expect(channel.length).toBeGreaterThan(3);
+      expect(run()).toEqual(run());
+    }
   });
 
   it('EX17 is ready only if all channels are, and stops in the middle of a batch without losing or doubling a row', () => {

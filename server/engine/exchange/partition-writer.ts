@@ -4,11 +4,12 @@
  */
 
 import { WeirError } from '#base/errors.ts';
+import { Random } from '#base/random.ts';
 import type { Dictionary } from '../batch/dictionary.ts';
-import type { RecordBatch } from '../batch/record-batch.ts';
-import { BATCH_ROWS } from '../batch/record-batch.ts';
+import { BATCH_ROWS, NEVER_INGESTED, type RecordBatch } from '../batch/record-batch.ts';
 import type { ColumnKind } from '../batch/schema.ts';
 import type { Partitioner } from '../graph/job-graph.ts';
+import type { LatencyMarker } from '../metrics/latency.ts';
 import type { Consumer } from '../operators/output.ts';
 import type { ChannelWriter } from './channel.ts';
 import { javaHash, keyGroupOf, subtaskOf } from './key-groups.ts';
@@ -30,6 +31,8 @@ export class PartitionWriter implements Consumer {
   /** Every channel gets every row (or there is only one). */
   readonly #whole: boolean;
   #next: number;
+  /** Draws the channels of markers; the same in every run. */
+  readonly #random: Random;
   #targets = new Int32Array(0);
   #targetsOf: Dictionary | null = null;
   /** The current batch has keys that no batch before it had: their strings have not been sent yet. */
@@ -50,6 +53,7 @@ export class PartitionWriter implements Consumer {
     this.#maxParallelism = options.maxParallelism;
     this.#keyKind = options.keyKind;
     this.#next = options.subtask % channels.length;
+    this.#random = new Random(options.subtask);
     this.#whole = channels.length === 1 || partitioner.kind === 'broadcast';
     this.#shares = channels.map(() => ({ rows: new Int32Array(this.#whole ? 0 : BATCH_ROWS), count: 0, written: 0 }));
   }
@@ -101,12 +105,17 @@ export class PartitionWriter implements Consumer {
     if (!left) this.#batch = null;
   }
 
-  watermark(watermark: number): void {
-    for (const channel of this.#channels) channel.watermark(watermark);
+  watermark(watermark: number, ingestedAt = NEVER_INGESTED): void {
+    for (const channel of this.#channels) channel.watermark(watermark, ingestedAt);
   }
 
   idle(idle: boolean): void {
     for (const channel of this.#channels) channel.idle(idle);
+  }
+
+  /** To one channel, whichever the partitioner: all of them would multiply markers from exchange to exchange. */
+  marker(marker: LatencyMarker): void {
+    (this.#channels[this.#random.below(this.#channels.length)] as ChannelWriter).marker(marker);
   }
 
   end(): void {

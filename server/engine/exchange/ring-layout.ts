@@ -2,13 +2,14 @@
  * One channel between two threads: a ring of slots in shared memory, single producer, single consumer.
  *
  *   control │ head (published)  ·  tail (consumed)  ·  producer waits     one cache line each
- *   slot 0  │ header │ time │ watermarks │ column 0 │ column 1 │ … │ text: new strings ─> … <─ payloads │
+ *   slot 0  │ header │ markers │ time │ watermarks │ column 0 │ column 1 │ … │ text: new strings ─> … <─ payloads │
  *   …
  *   slot 7  │
  *
  * Free slots are the credits: `head - tail < SLOTS`. A full ring stops the producing subtask, never its thread. The order inside a slot:
  * new dictionary entries, the watermark before its rows, rows (with a watermark each if it moved in between), the watermark behind them,
- * then a change of status or the end.
+ * latency markers, then a change of status or the end. What was ingested when is told once for all rows and once for the watermarks: the
+ * oldest counts.
  *
  * A value too large for the text of a slot travels ahead in fragments, one slot each.
  *
@@ -23,6 +24,10 @@ import type { ColumnKind, Schema } from '../batch/schema.ts';
 export const SLOTS = 8;
 /** Room for new strings and payloads per slot, bytes. */
 export const TEXT_BYTES = 64 * 1024;
+/** A slot with as many latency markers is full. */
+export const SLOT_MARKERS = 16;
+/** Numbers per marker: time, source, subtask. */
+export const MARKER_WIDTH = 3;
 /** A value longer than this travels in fragments: a row's text always fits into one slot. */
 export function largeBytes(schema: Schema): number {
   return Math.floor(TEXT_BYTES / (2 * Math.max(2, schema.width))) - 16;
@@ -30,20 +35,28 @@ export function largeBytes(schema: Schema): number {
 
 const CONTROL_BYTES = 192;
 const HEADER_BYTES = 64;
+const MARKER_BYTES = 8 * MARKER_WIDTH * SLOT_MARKERS;
 
 /** Positions in the control words (Int32). */
 export const Control = { HEAD: 0, TAIL: 16, PRODUCER_WAITS: 32 } as const;
 
 /** Positions in a slot's header as Int32 … */
-export const Header = { COUNT: 0, FLAGS: 1, ENTRIES: 2, TEXT: 3, PAYLOADS: 8 } as const;
+export const Header = { COUNT: 0, FLAGS: 1, ENTRIES: 2, TEXT: 3, PAYLOADS: 8, MARKERS: 9 } as const;
 /** … and as Float64. */
-export const HeaderTime = { WATERMARK_BEFORE: 2, WATERMARK_AFTER: 3 } as const;
+export const HeaderTime = {
+  WATERMARK_BEFORE: 2,
+  WATERMARK_AFTER: 3,
+  ROWS_INGESTED: 5,
+  WATERMARKS_INGESTED: 6,
+} as const;
 
 export const Flag = { WATERMARKS: 1, IDLE: 2, ACTIVE: 4, END: 8, FRAGMENT: 16, LAST_FRAGMENT: 32 } as const;
 
 export interface Slot {
   readonly header: Int32Array;
   readonly times: Float64Array;
+  /** `SLOT_MARKERS` times `MARKER_WIDTH` numbers. */
+  readonly markers: Float64Array;
   readonly watermarks: Float64Array;
   readonly text: Uint8Array;
   /** Columns as a batch over the slot's memory. */
@@ -66,7 +79,7 @@ function columnBytes(kind: ColumnKind): number {
 
 function slotBytes(schema: Schema): number {
   const columns = schema.columns.reduce((sum, c) => sum + columnBytes(c.kind), 0);
-  return HEADER_BYTES + 16 * BATCH_ROWS + columns + TEXT_BYTES;
+  return HEADER_BYTES + MARKER_BYTES + 16 * BATCH_ROWS + columns + TEXT_BYTES;
 }
 
 /** Bytes of shared memory of one channel. */
@@ -95,6 +108,7 @@ function mapSlot(memory: SharedArrayBuffer, base: number, schema: Schema): Slot 
     return from;
   };
   const headerAt = take(HEADER_BYTES);
+  const markers = new Float64Array(memory, take(MARKER_BYTES), MARKER_WIDTH * SLOT_MARKERS);
   const time = new Float64Array(memory, take(8 * BATCH_ROWS), BATCH_ROWS);
   const watermarks = new Float64Array(memory, take(8 * BATCH_ROWS), BATCH_ROWS);
   // Widest columns first, so that every view is aligned.
@@ -134,6 +148,7 @@ function mapSlot(memory: SharedArrayBuffer, base: number, schema: Schema): Slot 
   return {
     header: new Int32Array(memory, headerAt, HEADER_BYTES / 4),
     times: new Float64Array(memory, headerAt, HEADER_BYTES / 8),
+    markers,
     watermarks,
     text,
     batch: new RecordBatch(

@@ -3,15 +3,31 @@
 import type { Dictionary } from '../batch/dictionary.ts';
 import { BATCH_ROWS, BytesColumn, RecordBatch } from '../batch/record-batch.ts';
 import type { Schema } from '../batch/schema.ts';
-import { Control, Flag, Header, HeaderTime, type Ring, SLOTS, type Slot, TEXT_BYTES } from './ring-layout.ts';
+import type { LatencyMarker } from '../metrics/latency.ts';
+import {
+  Control,
+  Flag,
+  Header,
+  HeaderTime,
+  MARKER_WIDTH,
+  type Ring,
+  SLOTS,
+  type Slot,
+  TEXT_BYTES,
+} from './ring-layout.ts';
 import { Encoding } from './ring-writer.ts';
 
-/** A published slot, in the order in which its parts count: the watermark before its rows, rows, the watermark behind, status or end. */
+/**
+ * A published slot, in the order in which its parts count: the watermark before its rows, rows, the watermark behind, markers, status or end.
+ */
 export interface Arrival {
   readonly watermarkBefore: number;
   /** Null: no rows. Lent until `release`. Per-row watermarks are those of this channel alone. */
   readonly rows: RecordBatch | null;
   readonly watermarkAfter: number;
+  /** Oldest ingestion of what raised the watermarks of this slot. */
+  readonly watermarksIngestedAt: number;
+  readonly markers: readonly LatencyMarker[];
   readonly idle: boolean | null;
   readonly end: boolean;
 }
@@ -79,6 +95,8 @@ export class RingReader {
         watermarkBefore: slot.times[HeaderTime.WATERMARK_BEFORE] as number,
         rows: count > 0 ? view : null,
         watermarkAfter: slot.times[HeaderTime.WATERMARK_AFTER] as number,
+        watermarksIngestedAt: slot.times[HeaderTime.WATERMARKS_INGESTED] as number,
+        markers: readMarkers(slot),
         idle: (flags & Flag.IDLE) !== 0 ? true : (flags & Flag.ACTIVE) !== 0 ? false : null,
         end: (flags & Flag.END) !== 0,
       };
@@ -152,6 +170,7 @@ export class RingReader {
     view.size = count;
     view.selection = null;
     view.watermarks = perRow ? slot.watermarks : null;
+    view.ingestedAt = slot.times[HeaderTime.ROWS_INGESTED] as number;
     for (const { column, table, codes } of this.#tables)
       translate(slot.batch.columns[column] as Int32Array, table, codes, count);
     if (this.#text === null) return;
@@ -178,6 +197,17 @@ export class RingReader {
       column.data = joined;
     }
   }
+}
+
+const NO_MARKERS: readonly LatencyMarker[] = [];
+
+function readMarkers({ header, markers }: Slot): readonly LatencyMarker[] {
+  const count = header[Header.MARKERS] as number;
+  if (count === 0) return NO_MARKERS;
+  return Array.from({ length: count }, (_, i): LatencyMarker => {
+    const [markedAt, source, subtask] = markers.subarray(i * MARKER_WIDTH) as unknown as [number, number, number];
+    return { markedAt, source, subtask };
+  });
 }
 
 function translate(codes: Int32Array, table: Int32Array, into: Int32Array, count: number): void {

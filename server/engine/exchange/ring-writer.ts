@@ -1,8 +1,9 @@
 /** The sending end of a ring (`ring-layout.ts`): gathers rows into the open slot, sends along the strings the other side lacks. */
 
 import type { Dictionary } from '../batch/dictionary.ts';
-import { BATCH_ROWS, type BytesColumn, type RecordBatch } from '../batch/record-batch.ts';
+import { BATCH_ROWS, type BytesColumn, NEVER_INGESTED, type RecordBatch } from '../batch/record-batch.ts';
 import type { Schema } from '../batch/schema.ts';
+import type { LatencyMarker } from '../metrics/latency.ts';
 import type { ChannelWriter } from './channel.ts';
 import { type CopyRows, makeCopyRows } from './copy-rows.ts';
 import {
@@ -11,45 +12,18 @@ import {
   Header,
   HeaderTime,
   largeBytes,
+  MARKER_WIDTH,
   type Ring,
+  SLOT_MARKERS,
   SLOTS,
   type Slot,
   TEXT_BYTES,
 } from './ring-layout.ts';
+import { SentCodes } from './sent-codes.ts';
 
 /** Bytes in front of an entry: column and encoding, code, length. */
 const ENTRY_BYTES = 12;
 export const Encoding = { LATIN1: 0, UTF16: 1, FRAGMENTS: 2, FORGET: 3 } as const;
-
-/** Which entries of a column's dictionary the other side has. */
-class SentCodes {
-  dictionary: Dictionary | null = null;
-  sent = new Uint8Array(1024);
-  /** Codes mean other strings from now on: the other side is to forget what it has, so that neither side grows without bound. */
-  forget = false;
-  readonly #listening = new WeakSet<Dictionary>();
-
-  use(dictionary: Dictionary): void {
-    if (dictionary !== this.dictionary) {
-      this.forget = this.dictionary !== null;
-      this.dictionary = dictionary;
-      this.sent.fill(0);
-      if (!this.#listening.has(dictionary)) {
-        this.#listening.add(dictionary);
-        dictionary.onSwept(() => {
-          if (this.dictionary !== dictionary) return;
-          this.sent.fill(0);
-          this.forget = true;
-        });
-      }
-    }
-    if (this.sent.length < dictionary.capacity) {
-      const grown = new Uint8Array(Math.max(dictionary.capacity, this.sent.length * 2));
-      grown.set(this.sent);
-      this.sent = grown;
-    }
-  }
-}
 
 export class RingWriter implements ChannelWriter {
   readonly #ring: Ring;
@@ -69,6 +43,10 @@ export class RingWriter implements ChannelWriter {
   #entries = 0;
   #perRow = false;
   #watermark = Number.NEGATIVE_INFINITY;
+  #markers = 0;
+  /** Oldest ingestion of the open slot's rows, and of what raised its watermarks. */
+  #rowsIngestedAt = NEVER_INGESTED;
+  #watermarksIngestedAt = NEVER_INGESTED;
   /** The open slot holds something the other side should see. */
   #dirty = false;
   /** A large value under way. */
@@ -124,13 +102,22 @@ export class RingWriter implements ChannelWriter {
     return i;
   }
 
-  watermark(watermark: number): void {
+  watermark(watermark: number, ingestedAt = NEVER_INGESTED): void {
     if (watermark <= this.#watermark) return;
     const slot = this.#slot() as Slot;
     if (this.#rows > 0 && !this.#perRow) this.#startPerRow(slot);
     this.#watermark = watermark;
     if (this.#rows === 0) slot.times[HeaderTime.WATERMARK_BEFORE] = watermark;
+    if (ingestedAt < this.#watermarksIngestedAt) this.#watermarksIngestedAt = ingestedAt;
     this.#dirty = true;
+  }
+
+  marker({ markedAt, source, subtask }: LatencyMarker): void {
+    const slot = this.#slot() as Slot;
+    slot.markers.set([markedAt, source, subtask], this.#markers * MARKER_WIDTH);
+    this.#markers++;
+    this.#dirty = true;
+    if (this.#markers === SLOT_MARKERS) this.flush();
   }
 
   idle(idle: boolean): void {
@@ -148,8 +135,11 @@ export class RingWriter implements ChannelWriter {
     slot.header[Header.ENTRIES] = this.#entries;
     slot.header[Header.TEXT] = this.#text;
     slot.header[Header.PAYLOADS] = this.#payloads;
+    slot.header[Header.MARKERS] = this.#markers;
     if (this.#perRow) slot.header[Header.FLAGS] = (slot.header[Header.FLAGS] as number) | Flag.WATERMARKS;
     slot.times[HeaderTime.WATERMARK_AFTER] = this.#watermark;
+    slot.times[HeaderTime.ROWS_INGESTED] = this.#rowsIngestedAt;
+    slot.times[HeaderTime.WATERMARKS_INGESTED] = this.#watermarksIngestedAt;
     this.#publish();
   }
 
@@ -189,6 +179,9 @@ export class RingWriter implements ChannelWriter {
     this.#payloads = 0;
     this.#entries = 0;
     this.#perRow = false;
+    this.#markers = 0;
+    this.#rowsIngestedAt = NEVER_INGESTED;
+    this.#watermarksIngestedAt = NEVER_INGESTED;
     this.#dirty = false;
     return slot;
   }
@@ -197,6 +190,7 @@ export class RingWriter implements ChannelWriter {
     const at = this.#rows;
     this.#copy(batch, rows, from, to, slot.batch, at);
     this.#rows = at + to - from;
+    if (batch.ingestedAt < this.#rowsIngestedAt) this.#rowsIngestedAt = batch.ingestedAt;
     this.#dirty = true;
     const watermarks = batch.watermarks;
     if (watermarks !== null) {

@@ -21,7 +21,12 @@ interface Task {
   readonly links: ChainLink[];
 }
 
-export function chain(name: string, nodes: readonly StreamNode[], parallelism: number): JobGraph {
+export function chain(
+  name: string,
+  nodes: readonly StreamNode[],
+  parallelism: number,
+  settings: Pick<JobGraph, 'latencyTracking' | 'stateBackend'>,
+): JobGraph {
   if (!nodes.some((n) => n.source !== null)) throw new WeirError('NO_SOURCE', `Job ${name} has no source.`);
   const ids = operatorIds(name, nodes);
   const parallelismOf = (node: StreamNode): number => node.parallelism ?? parallelism;
@@ -102,7 +107,7 @@ export function chain(name: string, nodes: readonly StreamNode[], parallelism: n
       outputs: edges.flatMap((e, i) => (e.from === index ? [i] : [])),
     };
   });
-  return { name, vertices, edges };
+  return { name, vertices, edges, ...settings };
 }
 
 /** A uid is the id; without one it is a hash of what the operator is and where it stands, the same in every thread. */

@@ -19,10 +19,14 @@ import type { Column, Fields, Row, Schema } from '../batch/schema.ts';
 import { checkParallelism, MAX_PARALLELISM } from '../exchange/key-groups.ts';
 import type { Sink } from '../io/sink.ts';
 import type { Source, Split } from '../io/source.ts';
+import { checkLatencyTracking, type LatencyTracking, NO_LATENCY_TRACKING } from '../metrics/latency.ts';
 import { FilterOperator, type Predicate } from '../operators/filter.ts';
+import type { KeyedProcessFunction } from '../operators/keyed-process.ts';
+import { KeyedProcessOperator } from '../operators/keyed-process-operator.ts';
 import { type Collector, type OutputTag, type ProcessFunction, ProcessOperator } from '../operators/process.ts';
 import { SinkOperator } from '../operators/sink.ts';
 import { WatermarksOperator } from '../operators/watermarks.ts';
+import type { StateBackendName } from '../state/keyed-state.ts';
 import type { WatermarkStrategy } from '../time/watermark-strategy.ts';
 import type { AlignedWindows } from '../window/assigners.ts';
 import type { SessionWindows } from '../window/session-windows.ts';
@@ -41,18 +45,27 @@ export interface EnvironmentSettings {
   readonly parallelism?: number;
   /** How often sinks commit in a job without checkpoints, ms. */
   readonly rollIntervalMs?: number;
+  /** Latency markers; without them only sinks measure. */
+  readonly latencyTracking?: LatencyTracking;
+  /** Where keyed state lives: `heap` (default), or `level` for state larger than memory. Results are the same. */
+  readonly stateBackend?: StateBackendName;
 }
 
 export class StreamExecutionEnvironment {
   readonly name: string;
   readonly parallelism: number;
   readonly rollIntervalMs: number;
+  readonly latencyTracking: LatencyTracking;
+  readonly stateBackend: StateBackendName;
   readonly #nodes: StreamNode[] = [];
 
   constructor(settings: EnvironmentSettings) {
     this.name = settings.name;
     this.parallelism = settings.parallelism ?? 1;
     this.rollIntervalMs = settings.rollIntervalMs ?? 10_000;
+    this.latencyTracking = settings.latencyTracking ?? NO_LATENCY_TRACKING;
+    checkLatencyTracking(this.latencyTracking);
+    this.stateBackend = settings.stateBackend ?? 'heap';
     checkParallelism(this.parallelism, MAX_PARALLELISM, `Job ${settings.name}`);
   }
 
@@ -69,7 +82,8 @@ export class StreamExecutionEnvironment {
 
   /** Tasks and exchanges, chained. Errors name the operator and what is wrong with it. */
   jobGraph(): JobGraph {
-    return chain(this.name, this.#nodes, this.parallelism);
+    const { latencyTracking, stateBackend } = this;
+    return chain(this.name, this.#nodes, this.parallelism, { latencyTracking, stateBackend });
   }
 
   /** @internal */
@@ -289,6 +303,40 @@ export class KeyedStream<F extends Fields, K extends keyof F> extends DataStream
   constructor(env: StreamExecutionEnvironment, schema: Schema<F>, edges: readonly StreamEdge[], key: number) {
     super(env, schema, edges);
     this.#key = key;
+  }
+
+  /**
+   * A function with state and timers per key; a plain one sees its rows and nothing else. `create` is called once per subtask.
+   */
+  override process<Out extends Fields>(
+    name: string,
+    options: {
+      output: Schema<Out>;
+      sideOutputs?: readonly OutputTag[];
+      create: (subtask: number) => KeyedProcessFunction<F, Out> | ProcessFunction<F, Out>;
+    },
+  ): SingleOutputStream<Out> {
+    const tags = options.sideOutputs ?? [];
+    const create = options.create as unknown as (
+      subtask: number,
+    ) => KeyedProcessFunction<Fields, Fields> | ProcessFunction<Fields, Fields>;
+    const settings = {
+      name,
+      key: this.#key,
+      keyKind: this.schema.columns[this.#key]?.kind === 'string' ? ('string' as const) : ('i32' as const),
+      output: options.output,
+      tags,
+      create: (subtask: number): KeyedProcessFunction<Fields, Fields> => {
+        const fn = create(subtask);
+        return typeof fn === 'function' ? { processElement: fn } : fn;
+      },
+    };
+    return this.connect(options.output, {
+      kind: 'process',
+      name,
+      sideOutputs: new Map(tags.map((t) => [t.id, t.schema])),
+      create: () => new KeyedProcessOperator(settings),
+    });
   }
 
   window(windows: AlignedWindows | SessionWindows): WindowedStream<F, K> {

@@ -10,7 +10,9 @@
 
 import type { Fields, Schema } from '../batch/schema.ts';
 import type { Source } from '../io/source.ts';
+import type { LatencyTracking } from '../metrics/latency.ts';
 import type { Operator } from '../operators/operator.ts';
+import type { StateBackendName } from '../state/keyed-state.ts';
 
 export type Partitioner =
   /** Subtask i to subtask i; both sides have the same parallelism. */
@@ -74,9 +76,12 @@ export interface JobEdge {
 
 export interface JobGraph {
   readonly name: string;
+  /** Where keyed state lives. */
+  readonly stateBackend: StateBackendName;
   /** Topologically sorted. */
   readonly vertices: readonly JobVertex[];
   readonly edges: readonly JobEdge[];
+  readonly latencyTracking: LatencyTracking;
 }
 
 /** Position of an operator by its id. */

@@ -33,6 +33,8 @@ export const OperatorCell = {
   LATE_DROPPED: 4,
   /** Distinct strings the operator's dictionaries hold */
   DICTIONARY_ENTRIES: 5,
+  /** Entries of keyed state that were dropped because their time to live was over */
+  EXPIRED: 6,
 } as const;
 export const OPERATOR_CELLS = 8;
 

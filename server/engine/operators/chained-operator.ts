@@ -1,10 +1,11 @@
 /**
- * An operator at its place in a chain: counts what comes in, and walks it through the end of its input even if it has to stop for credits
- * on the way.
+ * An operator at its place in a chain: counts what comes in, keeps in mind when the source read it, and walks the operator through the end of
+ * its input even if it has to stop for credits on the way. Latency markers pass it by.
  */
 
-import type { RecordBatch } from '../batch/record-batch.ts';
+import { NEVER_INGESTED, type RecordBatch } from '../batch/record-batch.ts';
 import { OperatorCell } from '../metrics/cells.ts';
+import type { LatencyMarker, LatencyRecorder } from '../metrics/latency.ts';
 import type { Operator } from './operator.ts';
 import type { Consumer, Output } from './output.ts';
 
@@ -12,13 +13,15 @@ export class ChainedOperator implements Consumer {
   readonly operator: Operator;
   readonly #output: Output;
   readonly #cells: Float64Array;
+  readonly #latency: LatencyRecorder | null;
   #phase: 'running' | 'ending' | 'flushing' | 'ended' = 'running';
 
   /** `output`: the main one, which is ready only if the side outputs are too. */
-  constructor(operator: Operator, output: Output, cells: Float64Array) {
+  constructor(operator: Operator, output: Output, cells: Float64Array, latency: LatencyRecorder | null = null) {
     this.operator = operator;
     this.#output = output;
     this.#cells = cells;
+    this.#latency = latency;
     cells[OperatorCell.INPUT_WATERMARK] = Number.NEGATIVE_INFINITY;
     cells[OperatorCell.OUTPUT_WATERMARK] = Number.NEGATIVE_INFINITY;
   }
@@ -41,16 +44,30 @@ export class ChainedOperator implements Consumer {
 
   batch(batch: RecordBatch): void {
     this.#cells[OperatorCell.RECORDS_IN] = (this.#cells[OperatorCell.RECORDS_IN] as number) + batch.count;
+    this.#output.ingestedAt = batch.ingestedAt;
+    this.#latency?.results(batch.ingestedAt, batch.count);
     this.operator.processBatch(batch);
   }
 
-  watermark(watermark: number): void {
+  watermark(watermark: number, ingestedAt = NEVER_INGESTED): void {
     this.#cells[OperatorCell.INPUT_WATERMARK] = watermark;
+    this.#output.ingestedAt = ingestedAt;
     this.operator.processWatermark(watermark);
   }
 
   idle(idle: boolean): void {
     this.operator.processIdle(idle);
+  }
+
+  marker(marker: LatencyMarker): void {
+    this.#latency?.marker(marker);
+    this.#output.marker(marker);
+  }
+
+  /** Runs a timer that is due. `now` and `nanos` are the same instant by the two clocks. */
+  onTimer(now: number, nanos: number): void {
+    this.#output.ingestedAt = nanos - (now - this.operator.nextTimer) * 1e6;
+    this.operator.onTimer(now);
   }
 
   end(): void {

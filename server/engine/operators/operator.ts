@@ -14,7 +14,9 @@ import type { Clock } from '#base/clock.ts';
 import type { Dictionary } from '../batch/dictionary.ts';
 import type { RecordBatch } from '../batch/record-batch.ts';
 import type { Schema } from '../batch/schema.ts';
+import type { KeyedStateBackend } from '../state/keyed-state.ts';
 import { EMPTY_SNAPSHOT, type OperatorSnapshot } from '../state/snapshot.ts';
+import type { StateKeys } from '../state/state-keys.ts';
 import type { Output } from './output.ts';
 
 /** The first watermark of every operator: none yet (Java's Long.MIN_VALUE). */
@@ -23,6 +25,8 @@ export const NO_WATERMARK = Number.NEGATIVE_INFINITY;
 export const MAX_WATERMARK = Number.POSITIVE_INFINITY;
 
 export interface OperatorContext {
+  /** Name of the operator, for errors. */
+  readonly name: string;
   readonly subtask: number;
   readonly parallelism: number;
   /** Number of key groups; those of this subtask are `keyGroupRange(maxParallelism, parallelism, subtask)`. */
@@ -38,6 +42,8 @@ export interface OperatorContext {
   sideOutput(tag: string): Output;
   /** Splits of the source in this task, for watermarks per split. */
   readonly splits: SplitTracker;
+  /** A backend for keyed state, of the kind the job asked for; the operator closes it. */
+  stateBackend(keys: StateKeys): KeyedStateBackend;
   /** A dictionary this operator fills: swept between batches when it grows past its bound. */
   own(dictionary: Dictionary): void;
   /** Plain data to the main thread. */

@@ -312,7 +312,8 @@ export class ProcessOperator extends Operator {
   }
 }
 
-function narrowing(input: Schema, output: Schema): number[] | null {
+/** Column positions in the input of the output's columns; null: the output is no narrowing of the input. */
+export function narrowing(input: Schema, output: Schema): number[] | null {
   const positions: number[] = [];
   for (const column of output.columns) {
     const i = input.indexOf(column.name);

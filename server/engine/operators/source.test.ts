@@ -41,6 +41,10 @@ function open(steps: ((batch: Parameters<SourceReader['poll']>[0], context: Read
     subtask: 0,
     parallelism: 1,
     maxParallelism: 128,
+    name: 'test',
+    stateBackend: () => {
+      throw new Error('No state here.');
+    },
     clock: new ManualClock(),
     inputSchema: null,
     cells,

@@ -88,6 +88,7 @@ export class SourceOperator extends Operator {
     batch.selection = null;
     batch.watermarks = null;
     for (const column of batch.columns) if ('reset' in column) column.reset();
+    this.output.ingestedAt = this.context.clock.nanos();
     const result = this.#stopped ? Poll.END : this.#reader.poll(batch);
     if (batch.size > 0) {
       const cells = this.context.cells;

@@ -295,6 +295,10 @@ describe('without credits', () => {
       subtask: 0,
       parallelism: 1,
       maxParallelism: 128,
+      name: 'test',
+      stateBackend: () => {
+        throw new Error('No state here.');
+      },
       clock,
       inputSchema: S,
       cells,

@@ -6,7 +6,7 @@
  * a watermark it caused itself, and a batch is not cut to pieces.
  */
 
-import { BATCH_ROWS, RecordBatch } from '../batch/record-batch.ts';
+import { BATCH_ROWS, NEVER_INGESTED, RecordBatch } from '../batch/record-batch.ts';
 import type { Schema } from '../batch/schema.ts';
 import { BoundedOutOfOrderness, IdlenessTimer, type WatermarkStrategy } from '../time/watermark-strategy.ts';
 import { MAX_WATERMARK, NO_WATERMARK, Operator, type OperatorContext } from './operator.ts';
@@ -34,6 +34,8 @@ export class WatermarksOperator extends Operator {
   readonly #unoccupied: IdlenessTimer | null;
   /** Time in which timers could not run, ms: the task was held up, so that nobody could have read the splits. It counts for no timeout. */
   #heldUpMs = 0;
+  /** Periodic only: ingestion of the first batch since the last check that had a new largest timestamp. */
+  #raisedBy = NEVER_INGESTED;
   /** A watermark that found no credits. */
   #held = false;
 
@@ -75,7 +77,9 @@ export class WatermarksOperator extends Operator {
       this.output.emit(view);
       this.#emit();
     } else {
-      split.generator.maxTimestamp = maxTimestamp(batch, split.generator.maxTimestamp);
+      const max = maxTimestamp(batch, split.generator.maxTimestamp);
+      if (max > split.generator.maxTimestamp) this.#raisedBy = Math.min(this.#raisedBy, batch.ingestedAt);
+      split.generator.maxTimestamp = max;
       const view = this.#view.show(batch);
       view.watermarks = null;
       this.output.emit(view);
@@ -99,6 +103,7 @@ export class WatermarksOperator extends Operator {
     const allIdle = this.#strategy.idleTimeoutMs !== null && this.#checkIdleness(now - this.#heldUpMs);
     this.#combine();
     this.#emit();
+    this.#raisedBy = NEVER_INGESTED;
     if (allIdle && !this.#idle && !this.pending && this.output.ready()) this.#setIdle(true);
   }
 
@@ -135,7 +140,7 @@ export class WatermarksOperator extends Operator {
       return;
     }
     this.#emitted = this.#combined;
-    this.output.watermark(this.#combined);
+    this.output.watermark(this.#combined, Math.min(this.#raisedBy, this.output.ingestedAt));
   }
 
   #combine(): void {

@@ -11,7 +11,7 @@ import { ringBytes } from '#engine/exchange/ring-layout.ts';
 import { findOperator, type JobEdge, type JobGraph, type JobVertex } from '#engine/graph/job-graph.ts';
 import type { Enumerator, Split } from '#engine/io/source.ts';
 import type { FromTaskManager, JobSpec, SubtaskCommand } from '../messages.ts';
-import { channelsOf, newCells, type SubtaskId } from '../task/wiring.ts';
+import { channelsOf, newCells, newLatencies, type SubtaskId } from '../task/wiring.ts';
 import { checkTransition, isTerminal, type JobState } from './job-state.ts';
 import type { TaskManagers } from './task-managers.ts';
 
@@ -29,6 +29,8 @@ export class JobMaster {
   readonly graph: JobGraph;
   /** Cells of every subtask by vertex and index, in shared memory (`engine/metrics/cells.ts`). */
   readonly cells: readonly (readonly Float64Array[])[];
+  /** Latency histograms, likewise (`engine/metrics/latency.ts`). */
+  readonly latencies: readonly (readonly Float64Array[])[];
   /** Resolves with the terminal state; never rejects. */
   readonly done: Promise<JobState>;
   readonly #spec: JobSpec;
@@ -67,6 +69,9 @@ export class JobMaster {
     this.#placement = this.#place();
     this.cells = this.graph.vertices.map((v, i) =>
       Array.from({ length: v.parallelism }, () => newCells(this.graph, i, (bytes) => new SharedArrayBuffer(bytes))),
+    );
+    this.latencies = this.graph.vertices.map((v, i) =>
+      Array.from({ length: v.parallelism }, () => newLatencies(this.graph, i, (bytes) => new SharedArrayBuffer(bytes))),
     );
     this.#job = this.#taskManagers.register({
       onMessage: (taskManager, message) => this.#receive(taskManager, message),
@@ -108,6 +113,7 @@ export class JobMaster {
           placement: this.#placement,
           rings,
           cells: this.cells.map((v) => v.map((c) => c.buffer as SharedArrayBuffer)),
+          latencies: this.latencies.map((v) => v.map((l) => l.buffer as SharedArrayBuffer)),
         },
       });
     }

@@ -9,8 +9,9 @@ import { Random } from '#base/random.ts';
 import { ringBytes } from '#engine/exchange/ring-layout.ts';
 import type { JobGraph } from '#engine/graph/job-graph.ts';
 import type { Enumerator, Split } from '#engine/io/source.ts';
+import type { StateBackendFactory } from '#engine/state/keyed-state.ts';
 import { Step, type Subtask, SubtaskFailure } from '../task/subtask.ts';
-import { channelsOf, newCells, type SubtaskId, wire } from '../task/wiring.ts';
+import { channelsOf, newCells, newLatencies, type SubtaskId, wire } from '../task/wiring.ts';
 
 export interface LocalOptions {
   /** Draws which subtask steps next; the same seed gives the same run. */
@@ -18,6 +19,8 @@ export interface LocalOptions {
   readonly clock?: ManualClock;
   /** `ring`: every channel is a ring, as between threads. `direct` (default): batches are handed over by reference. `mixed`: drawn from the seed. */
   readonly channels?: 'direct' | 'ring' | 'mixed';
+  /** For jobs with `stateBackend: 'level'`. */
+  readonly levelBackend?: StateBackendFactory;
 }
 
 export class LocalExecutor {
@@ -25,6 +28,7 @@ export class LocalExecutor {
   readonly graph: JobGraph;
   /** Per vertex, per subtask. */
   readonly cells: Float64Array[][];
+  readonly latencies: Float64Array[][];
   /** What operators reported, in order. */
   readonly reports: { operator: string; message: unknown }[] = [];
   readonly #subtasks: Subtask[];
@@ -41,6 +45,9 @@ export class LocalExecutor {
     this.cells = graph.vertices.map((v, i) =>
       Array.from({ length: v.parallelism }, () => newCells(graph, i, (n) => new ArrayBuffer(n))),
     );
+    this.latencies = graph.vertices.map((v, i) =>
+      Array.from({ length: v.parallelism }, () => newLatencies(graph, i, (n) => new ArrayBuffer(n))),
+    );
     const ids: SubtaskId[] = graph.vertices.flatMap((v, vertex) =>
       Array.from({ length: v.parallelism }, (_, index) => ({ vertex, index })),
     );
@@ -54,12 +61,14 @@ export class LocalExecutor {
       graph,
       subtasks: ids,
       cells: (id) => this.cells[id.vertex]?.[id.index] as Float64Array,
+      latencies: (id) => this.latencies[id.vertex]?.[id.index] as Float64Array,
       ring: (channel) => rings[channel] ?? null,
       notify: () => () => {},
       nanos: () => this.clock.nanos(),
       host: (id) => ({
         clock: this.clock,
         wake: () => {},
+        levelBackend: options.levelBackend ?? null,
         report: (operator, message) => this.reports.push({ operator, message }),
         enumerator: {
           requestSplit: () => {

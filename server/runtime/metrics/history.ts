@@ -59,6 +59,9 @@ export class JobHistory {
       watermarkLagMs: seconds.map((s) => s?.watermarkLagMs ?? null),
       errorsPerSecond: seconds.map((s) => s?.errorsPerSecond ?? null),
       latePerSecond: seconds.map((s) => s?.latePerSecond ?? null),
+      latencyP50Ms: seconds.map((s) => s?.latencyP50Ms ?? null),
+      latencyP95Ms: seconds.map((s) => s?.latencyP95Ms ?? null),
+      latencyP99Ms: seconds.map((s) => s?.latencyP99Ms ?? null),
     };
   }
 }

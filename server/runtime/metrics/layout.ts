@@ -11,6 +11,8 @@ export interface OperatorPlace {
   readonly kind: string;
   /** Index into `JobGraph.vertices`. */
   readonly vertex: number;
+  /** Index into the operators of the vertex. */
+  readonly position: number;
   /** First of the operator's cells inside the cells of each subtask of the vertex. */
   readonly offset: number;
   /** Operators (by number) that read its main output, and those that read a side output, by tag. */
@@ -68,7 +70,7 @@ export function jobLayout(graph: JobGraph): JobLayout {
         if (tag === null) main.push(to);
         else side.set(tag, [...(side.get(tag) ?? []), to]);
       }
-      operators.push({ id, kind, vertex, offset: TASK_CELLS + position * OPERATOR_CELLS, main, side });
+      operators.push({ id, kind, vertex, position, offset: TASK_CELLS + position * OPERATOR_CELLS, main, side });
     }
   }
   return { operators, parallelism: graph.vertices.map((v) => v.parallelism) };

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { f64, schema } from '#engine/batch/schema.ts';
 import type { JobGraph, JobOperator, JobVertex } from '#engine/graph/job-graph.ts';
 import { cellsPerTask, OperatorCell, operatorCells, TaskCell } from '#engine/metrics/cells.ts';
+import { NO_LATENCY_TRACKING } from '#engine/metrics/latency.ts';
 import { JobHistory } from './history.ts';
 import { JobSampler } from './sampler.ts';
 
@@ -29,6 +30,7 @@ const vertex = (parallelism: number, links: JobVertex['links'], ...operators: Jo
 /** readings -> validate -(errors)-> errors-live ═hash═> windows -> results-live, -(late)-> late-live */
 const graph: JobGraph = {
   name: 'iot',
+  stateBackend: 'heap',
   vertices: [
     vertex(
       2,
@@ -52,6 +54,7 @@ const graph: JobGraph = {
     ),
   ],
   edges: [{ from: 0, fromOperator: 1, tag: null, to: 1, partitioner: { kind: 'hash', column: 0 }, schema: any }],
+  latencyTracking: NO_LATENCY_TRACKING,
 };
 
 function job() {
@@ -201,6 +204,9 @@ describe('job history', () => {
         watermarkLagMs: null,
         errorsPerSecond: 0,
         latePerSecond: 0,
+        latencyP50Ms: null,
+        latencyP95Ms: null,
+        latencyP99Ms: null,
       });
     }
     expect(history.all()).toMatchObject({ from: 3000, eventsPerSecond: [3, 4, 5] });

@@ -5,7 +5,7 @@
  *   sample(now) every 0.1 .. 1 s ──> ring of past cells ──> numbers(): change since `RATE_WINDOW_MS` ago
  *                                └─> a second has closed ──> history
  *
- * Bounds: `RATE_WINDOW_MS / SAMPLE_MS + 2` copies of all cells, and one history.
+ * Bounds: `RATE_WINDOW_MS / SAMPLE_MS + 2` copies of all cells, one history, and what `LatencySampler` keeps.
  */
 
 import type { JobGraph } from '#engine/graph/job-graph.ts';
@@ -18,6 +18,7 @@ import {
   type VertexNumbers,
 } from '#shared/live.ts';
 import { JobHistory } from './history.ts';
+import { LatencySampler } from './latency-sampler.ts';
 import { type JobLayout, jobLayout, type OperatorPlace } from './layout.ts';
 
 /** Copies of the cells are kept at least this far apart. */
@@ -55,6 +56,7 @@ export class JobSampler {
   readonly layout: JobLayout;
   readonly history = new JobHistory();
   readonly #cells: Cells;
+  readonly #latency: LatencySampler | null;
   /** Where the cells of a subtask begin in a sample: by vertex, then subtask. */
   readonly #base: number[][];
   readonly #size: number;
@@ -66,9 +68,11 @@ export class JobSampler {
   /** Highest watermark of the windows that is a time: what is shown when the end of the input has made it infinite. */
   #watermark: number | null = null;
 
-  constructor(graph: JobGraph, cells: Cells) {
+  /** `latencies`: latency histograms by vertex, then subtask; null where nobody looks at them. */
+  constructor(graph: JobGraph, cells: Cells, latencies: Cells | null = null) {
     this.layout = jobLayout(graph);
     this.#cells = cells;
+    this.#latency = latencies === null ? null : new LatencySampler(graph, this.layout, latencies);
     let size = 0;
     this.#base = cells.map((subtasks) =>
       subtasks.map((of) => {
@@ -96,6 +100,7 @@ export class JobSampler {
       if (old && old !== this.#last) this.#free.push(old.cells);
     }
     this.#watermarkOfWindows(cells);
+    this.#latency?.sample(now);
     this.#closeSecond(now);
   }
 
@@ -117,13 +122,20 @@ export class JobSampler {
       windowsPerSecond: perSecond(counts.windows - before.windows),
       watermark: this.#watermark,
       watermarkLagMs: this.#watermark === null ? null : last.at - this.#watermark,
+      latency: this.#latency?.latencies.results ?? null,
     };
   }
 
   #operators(last: Sample): OperatorNumbers {
     const base = this.#since(last, RATE_WINDOW_MS);
     const perSecond = rateOver(last.at - base.at);
-    const numbers: OperatorNumbers = { recordsIn: [], recordsInPerSecond: [], recordsOutPerSecond: [], watermark: [] };
+    const numbers: OperatorNumbers = {
+      recordsIn: [],
+      recordsInPerSecond: [],
+      recordsOutPerSecond: [],
+      watermark: [],
+      latency: this.#latency?.latencies.markers ?? this.layout.operators.map(() => null),
+    };
     for (const place of this.layout.operators) {
       // A source reads nothing from another operator: what it reads is what it gives.
       const inCell = place.kind === 'source' ? OperatorCell.RECORDS_OUT : OperatorCell.RECORDS_IN;
@@ -214,6 +226,7 @@ export class JobSampler {
     if (opened !== null && now - opened.at <= GAP_MS) {
       const perSecond = rateOver(now - opened.at);
       const lag = this.#watermark === null ? null : now - this.#watermark;
+      const latency = this.#latency?.latencies.results;
       const closed: HistorySecond = {
         at: (second - 1) * 1000,
         eventsPerSecond: perSecond(counts.events - opened.counts.events),
@@ -221,6 +234,9 @@ export class JobSampler {
         watermarkLagMs: lag,
         errorsPerSecond: perSecond(counts.errors - opened.counts.errors),
         latePerSecond: perSecond(counts.late - opened.counts.late),
+        latencyP50Ms: latency?.p50 ?? null,
+        latencyP95Ms: latency?.p95 ?? null,
+        latencyP99Ms: latency?.p99 ?? null,
       };
       this.history.push(closed);
     }

@@ -10,6 +10,7 @@
 import { systemClock } from '#base/clock.ts';
 import { messageOf, WeirError } from '#base/errors.ts';
 import type { JobGraph } from '#engine/graph/job-graph.ts';
+import type { StateBackendFactory } from '#engine/state/keyed-state.ts';
 import type {
   Deployment,
   FailureReport,
@@ -44,14 +45,21 @@ export class TaskManager {
   readonly #bell: Doorbell;
   readonly #port: TaskManagerPort;
   readonly #build: (spec: JobSpec) => JobGraph;
+  readonly #levelBackend: StateBackendFactory | null;
   readonly #jobs = new Map<number, Deployed>();
 
-  constructor(init: TaskManagerInit, port: TaskManagerPort, build: (spec: JobSpec) => JobGraph) {
+  constructor(
+    init: TaskManagerInit,
+    port: TaskManagerPort,
+    build: (spec: JobSpec) => JobGraph,
+    levelBackend: StateBackendFactory | null = null,
+  ) {
     this.#index = init.index;
     this.#bells = init.bells.map((memory) => new Doorbell(memory));
     this.#bell = this.#bells[init.index] as Doorbell;
     this.#port = port;
     this.#build = build;
+    this.#levelBackend = levelBackend;
   }
 
   receive(message: ToTaskManager): void {
@@ -127,12 +135,13 @@ export class TaskManager {
   }
 
   #deploy(deployment: Deployment): void {
-    const { job, spec, placement, rings, cells } = deployment;
+    const { job, spec, placement, rings, cells, latencies } = deployment;
     try {
       const subtasks = wire({
         graph: this.#build(spec),
         subtasks: deployment.subtasks,
         cells: (id) => new Float64Array(cells[id.vertex]?.[id.index] as SharedArrayBuffer),
+        latencies: (id) => new Float64Array(latencies[id.vertex]?.[id.index] as SharedArrayBuffer),
         ring: (channel) => rings[channel] ?? null,
         notify: (id) => {
           const bell = this.#bells[placement[id.vertex]?.[id.index] as number] as Doorbell;
@@ -142,6 +151,7 @@ export class TaskManager {
         host: (id) => ({
           clock: systemClock,
           wake: () => this.#bell.ring(),
+          levelBackend: this.#levelBackend,
           report: (operator, message) => this.#port.send({ type: 'report', job, id, operator, message }),
           enumerator: {
             requestSplit: () => this.#port.send({ type: 'split-request', job, id }),

@@ -10,9 +10,9 @@
  */
 
 import type { Clock } from '#base/clock.ts';
-import { messageOf } from '#base/errors.ts';
+import { messageOf, WeirError } from '#base/errors.ts';
 import { Dictionary } from '#engine/batch/dictionary.ts';
-import type { RecordBatch } from '#engine/batch/record-batch.ts';
+import { NEVER_INGESTED, type RecordBatch } from '#engine/batch/record-batch.ts';
 import type { Schema } from '#engine/batch/schema.ts';
 import type { ChannelWriter } from '#engine/exchange/channel.ts';
 import { InputGate } from '#engine/exchange/input-gate.ts';
@@ -20,10 +20,13 @@ import { PartitionWriter } from '#engine/exchange/partition-writer.ts';
 import type { JobGraph, JobVertex } from '#engine/graph/job-graph.ts';
 import { Poll, type Split } from '#engine/io/source.ts';
 import { OperatorCell, operatorCells, TaskCell } from '#engine/metrics/cells.ts';
+import { type LatencyMarker, latencyPlaces, latencyRecorder } from '#engine/metrics/latency.ts';
 import { ChainedOperator } from '#engine/operators/chained-operator.ts';
 import type { Operator } from '#engine/operators/operator.ts';
 import { type Consumer, Output } from '#engine/operators/output.ts';
 import { type EnumeratorLink, SourceOperator, Splits } from '#engine/operators/source.ts';
+import { heapBackend } from '#engine/state/heap-backend.ts';
+import type { KeyedStateBackend, StateBackendFactory, StateBackendOptions } from '#engine/state/keyed-state.ts';
 
 /** How a step went. */
 export const Step = {
@@ -45,6 +48,8 @@ export interface SubtaskHost {
   /** Plain data from an operator to the main thread. */
   report(operatorId: string, message: unknown): void;
   readonly enumerator: EnumeratorLink;
+  /** Backend of jobs whose state exceeds memory, which needs files; null: this host has none. */
+  readonly levelBackend: StateBackendFactory | null;
 }
 
 /** Rows that did not fill a slot become visible to the other side after this long at most, ns. */
@@ -73,6 +78,7 @@ export class Subtask implements Consumer {
   /** Strings of the source, if this is a source's task. */
   readonly sourceDictionary = new Dictionary();
   readonly cells: Float64Array;
+  readonly #latencies: Float64Array;
   readonly #graph: JobGraph;
   readonly #host: SubtaskHost;
   readonly #chain: ChainedOperator[] = [];
@@ -83,6 +89,8 @@ export class Subtask implements Consumer {
   readonly #mail: (() => void)[] = [];
   readonly #dictionaries: Dictionary[] = [];
   #finished = false;
+  /** Processing time of the next latency marker, ms; only of sources. */
+  #nextMarker = Number.POSITIVE_INFINITY;
 
   // Accounting: where the time since the last mark went.
   #mark = 0;
@@ -92,13 +100,14 @@ export class Subtask implements Consumer {
   #lastFlush = 0;
   #lastQuiet = 0;
 
-  /** `channels`: how many input channels come together; 0 for sources. */
+  /** `channels`: how many input channels come together; 0 for sources. `latencies`: memory of its histograms. */
   constructor(
     graph: JobGraph,
     vertex: number,
     index: number,
     channels: number,
     cells: Float64Array,
+    latencies: Float64Array,
     host: SubtaskHost,
   ) {
     this.#graph = graph;
@@ -106,6 +115,7 @@ export class Subtask implements Consumer {
     this.vertexIndex = vertex;
     this.index = index;
     this.cells = cells;
+    this.#latencies = latencies;
     this.#host = host;
     const input = this.vertex.inputs[0];
     this.gate =
@@ -128,6 +138,8 @@ export class Subtask implements Consumer {
   open(): void {
     const { operators, links, outputs } = this.vertex;
     const splits = new Splits();
+    const places = latencyPlaces(this.#graph, this.vertexIndex);
+    const nanos = (): number => this.#host.clock.nanos();
     const made: (ChainedOperator | null)[] = operators.map(() => null);
     for (let o = operators.length - 1; o >= 0; o--) {
       const spec = operators[o] as JobVertex['operators'][number];
@@ -150,8 +162,9 @@ export class Subtask implements Consumer {
       } else {
         operator = (spec.create as () => Operator)();
       }
-      made[o] = new ChainedOperator(operator, main, cells);
+      made[o] = new ChainedOperator(operator, main, cells, latencyRecorder(places, o, this.#latencies, nanos));
       operator.open({
+        name: spec.name,
         subtask: this.index,
         parallelism: this.vertex.parallelism,
         maxParallelism: this.vertex.maxParallelism,
@@ -161,6 +174,16 @@ export class Subtask implements Consumer {
         output: main,
         sideOutput: (tag) => sides.get(tag) ?? new Output([], cells),
         splits,
+        stateBackend: (keys) =>
+          this.#stateBackend({
+            operator: spec.name,
+            operatorId: spec.id,
+            subtask: this.index,
+            maxParallelism: this.vertex.maxParallelism,
+            keys,
+            cells,
+            wake: () => this.#host.wake(),
+          }),
         own: (dictionary) => this.#dictionaries.push(dictionary),
         report: (message) => this.#host.report(spec.id, message),
         wake: () => this.#host.wake(),
@@ -168,10 +191,22 @@ export class Subtask implements Consumer {
       this.#operators[o] = operator;
     }
     this.#chain.push(...(made as ChainedOperator[]));
+    if (this.#source !== null && this.#graph.latencyTracking.intervalMs > 0) this.#nextMarker = this.#host.clock.now();
     this.#mark = this.#host.clock.nanos();
     this.#lastFlush = this.#mark;
     this.#lastQuiet = this.#mark;
     this.cells[TaskCell.PHASE] = 1;
+  }
+
+  #stateBackend(options: StateBackendOptions): KeyedStateBackend {
+    const make = this.#graph.stateBackend === 'level' ? this.#host.levelBackend : heapBackend;
+    if (make === null) {
+      throw new WeirError(
+        'NO_LEVEL_BACKEND',
+        `${options.operator}: the job wants state on disk, but runs where there is no "level" backend.`,
+      );
+    }
+    return make(options);
   }
 
   #inputSchema(o: number): Schema | null {
@@ -217,7 +252,10 @@ export class Subtask implements Consumer {
   /** Processing time in ms at which `step` has something to do even if nothing comes in; Infinity: never. */
   get wakeAt(): number {
     if (this.#finished) return Number.POSITIVE_INFINITY;
-    let at = this.#source === null || this.#source.ended ? Number.POSITIVE_INFINITY : this.#source.wakeAt;
+    let at =
+      this.#source === null || this.#source.ended
+        ? Number.POSITIVE_INFINITY
+        : Math.min(this.#source.wakeAt, this.#nextMarker);
     for (const operator of this.#operators) if (operator.nextTimer < at) at = operator.nextTimer;
     return at;
   }
@@ -284,9 +322,21 @@ export class Subtask implements Consumer {
       if (!head.ended && !head.pending) head.end();
       return Step.WORKED;
     }
+    if (this.#nextMarker !== Number.POSITIVE_INFINITY) {
+      this.#emitMarker(head);
+      if (!head.ready()) return Step.WORKED;
+    }
     const found = source.poll();
     if (found === Poll.END) this.#host.wake();
     return found === Poll.WAIT ? Step.IDLE : Step.WORKED;
+  }
+
+  /** If one is due. The source itself records none. */
+  #emitMarker(head: ChainedOperator): void {
+    const now = this.#host.clock.now();
+    if (now < this.#nextMarker) return;
+    this.#nextMarker = now + this.#graph.latencyTracking.intervalMs;
+    head.marker({ markedAt: this.#host.clock.nanos(), source: this.vertexIndex, subtask: this.index });
   }
 
   #pollGate(gate: InputGate): Step {
@@ -324,13 +374,17 @@ export class Subtask implements Consumer {
   #runTimers(): boolean {
     let fired = false;
     let now = -1;
+    let nanos = 0;
     for (let o = 0; o < this.#operators.length; o++) {
       const operator = this.#operators[o] as Operator;
       if (operator.nextTimer === Number.POSITIVE_INFINITY) continue;
-      if (now < 0) now = this.#host.clock.now();
+      if (now < 0) {
+        now = this.#host.clock.now();
+        nanos = this.#host.clock.nanos();
+      }
       const place = this.#chain[o] as ChainedOperator;
       if (operator.nextTimer <= now && !place.ended && place.ready()) {
-        operator.onTimer(now);
+        place.onTimer(now, nanos);
         fired = true;
       }
     }
@@ -389,8 +443,12 @@ export class Subtask implements Consumer {
     this.#deliver((head) => head.batch(batch));
   }
 
-  watermark(watermark: number): void {
-    this.#deliver((head) => head.watermark(watermark));
+  watermark(watermark: number, ingestedAt = NEVER_INGESTED): void {
+    this.#deliver((head) => head.watermark(watermark, ingestedAt));
+  }
+
+  marker(marker: LatencyMarker): void {
+    this.#deliver((head) => head.marker(marker));
   }
 
   idle(idle: boolean): void {

@@ -8,6 +8,8 @@ import { Ring } from '#engine/exchange/ring-layout.ts';
 import { RingWriter } from '#engine/exchange/ring-writer.ts';
 import type { JobEdge, JobGraph, JobVertex } from '#engine/graph/job-graph.ts';
 import { cellsPerTask } from '#engine/metrics/cells.ts';
+import { HISTOGRAM_CELLS } from '#engine/metrics/histogram.ts';
+import { latencyPlaces } from '#engine/metrics/latency.ts';
 import { Subtask, type SubtaskHost } from './subtask.ts';
 
 /** Consumer subtasks that a producer subtask reaches, ascending (`flink-reference`: rescale spreads over a local share). */
@@ -67,6 +69,8 @@ export interface WiringOptions {
   readonly subtasks: readonly SubtaskId[];
   readonly host: (id: SubtaskId) => SubtaskHost;
   readonly cells: (id: SubtaskId) => Float64Array;
+  /** Memory of its latency histograms. */
+  readonly latencies: (id: SubtaskId) => Float64Array;
   /** Memory of a channel that leaves the thread (or should be a ring anyway), by its index in `channelsOf`; null: both ends are here. */
   readonly ring: (channel: number) => SharedArrayBuffer | null;
   /** Wakes the thread of a subtask. */
@@ -84,7 +88,7 @@ export function wire(options: WiringOptions): Subtask[] {
     const inputs = channels.filter((c) => graph.edges[c.edge]?.to === id.vertex && c.to === id.index).length;
     made.set(
       key(id.vertex, id.index),
-      new Subtask(graph, id.vertex, id.index, inputs, options.cells(id), options.host(id)),
+      new Subtask(graph, id.vertex, id.index, inputs, options.cells(id), options.latencies(id), options.host(id)),
     );
   }
   for (const consumer of made.values()) adoptLocalSource(graph, consumer, channels, made, options);
@@ -153,4 +157,13 @@ function adoptLocalSource(
 export function newCells(graph: JobGraph, vertex: number, memory: (bytes: number) => ArrayBufferLike): Float64Array {
   const count = cellsPerTask((graph.vertices[vertex] as JobVertex).operators.length);
   return new Float64Array(memory(count * 8));
+}
+
+/** Latency histograms of one subtask. */
+export function newLatencies(
+  graph: JobGraph,
+  vertex: number,
+  memory: (bytes: number) => ArrayBufferLike,
+): Float64Array {
+  return new Float64Array(memory(latencyPlaces(graph, vertex).length * HISTOGRAM_CELLS * 8));
 }

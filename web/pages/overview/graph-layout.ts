@@ -2,7 +2,7 @@ import type { EdgeView, JobView } from '#shared/live.ts';
 
 /** Geometry of the job graph in pixels. Tasks stand in layers from left to right, the operators chained in a task likewise inside it. */
 
-export const NODE = { width: 168, height: 84, gapX: 42, gapY: 18 } as const;
+export const NODE = { width: 168, height: 102, gapX: 42, gapY: 18 } as const;
 export const TASK = { padding: 12, head: 66, gapX: 66, gapY: 28 } as const;
 
 export interface Box {

@@ -1,6 +1,6 @@
 import { Fragment } from 'react';
 import type { JobView, OperatorNumbers, VertexNumbers } from '#shared/live.ts';
-import { formatCount, formatMoment, formatPercent, formatRate } from '../../ui/format.ts';
+import { formatCount, formatLatency, formatMoment, formatPercent, formatRate } from '../../ui/format.ts';
 import { TableScroll } from '../../ui/panel.tsx';
 import { LoadBar, SubtaskDot } from './load-bar.tsx';
 import { loads, loadWord } from './vertex-load.ts';
@@ -29,6 +29,9 @@ export function GraphTable({ job, operators, vertices, now }: GraphTableProps) {
               <th className="num">Records out/s</th>
               <th className="num">Records in</th>
               <th>Watermark</th>
+              <th className="num">Latency p50</th>
+              <th className="num">p95</th>
+              <th className="num">p99</th>
               <th>Sends to</th>
             </tr>
           </thead>
@@ -44,6 +47,9 @@ export function GraphTable({ job, operators, vertices, now }: GraphTableProps) {
                 <td className="num">{formatRate(operators?.recordsOutPerSecond[i])}</td>
                 <td className="num">{formatCount(operators?.recordsIn[i])}</td>
                 <td className="whitespace-nowrap">{words[i]}</td>
+                <td className="num whitespace-nowrap">{formatLatency(operators?.latency[i]?.p50)}</td>
+                <td className="num whitespace-nowrap">{formatLatency(operators?.latency[i]?.p95)}</td>
+                <td className="num whitespace-nowrap">{formatLatency(operators?.latency[i]?.p99)}</td>
                 <td className="whitespace-nowrap">{targets(job, i)}</td>
               </tr>
             ))}

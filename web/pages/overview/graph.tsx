@@ -2,6 +2,7 @@ import type { JobView, OperatorNumbers, VertexNumbers } from '#shared/live.ts';
 import { formatRate } from '../../ui/format.ts';
 import { TableScroll } from '../../ui/panel.tsx';
 import type { EdgeShape, GraphLayout } from './graph-layout.ts';
+import { latencyWords } from './latency-words.ts';
 import { LoadBar, LoadNumbers, SubtaskDot } from './load-bar.tsx';
 import { HIGH, loads, loadWord, worst } from './vertex-load.ts';
 import { watermarkWords } from './watermark-words.ts';
@@ -21,6 +22,7 @@ const DOTS_SHOWN = 12;
 /** The job graph: HTML boxes over SVG edges, wider than the page only where the job is. */
 export function Graph({ job, layout, operators, vertices, now }: GraphProps) {
   const words = watermarkWords(job, operators?.watermark, now);
+  const latencies = latencyWords(job, operators?.latency);
   return (
     <TableScroll label="Job graph, scrolls sideways">
       <div className="relative mx-auto" style={{ width: layout.width + 2 * PAD, height: layout.height + 2 * PAD }}>
@@ -50,6 +52,9 @@ export function Graph({ job, layout, operators, vertices, now }: GraphProps) {
                   <span className="text-muted text-xs">{isSource ? 'records/s out' : 'records/s in'}</span>
                 </p>
                 <p className="truncate text-muted text-xs">{words[i]}</p>
+                <p className="truncate text-muted text-xs" title={latencies[i]?.full} data-latency={operator.id}>
+                  {latencies[i]?.short}
+                </p>
               </li>
             );
           })}

@@ -12,6 +12,7 @@ const totals: Totals = {
   late: 1,
   watermark: 0,
   watermarkLagMs: 5800,
+  latency: null,
 };
 const vertices = (blocked: number, busy: number): VertexNumbers => ({
   busy: [

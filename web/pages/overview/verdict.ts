@@ -1,4 +1,5 @@
-import { INJECTIONS, type Injection, type JobView, type Totals, type VertexNumbers } from '#shared/live.ts';
+import { INJECTIONS, type Injection } from '#shared/injections.ts';
+import type { JobView, Totals, VertexNumbers } from '#shared/live.ts';
 import type { Link } from '../../live/link.ts';
 import { compact, formatCount, formatDuration, formatPercent, formatRate, plural } from '../../ui/format.ts';
 import type { Tone } from '../../ui/status.tsx';

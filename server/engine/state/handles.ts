@@ -1,0 +1,189 @@
+/**
+ * Handles of states that are one value per key and namespace: value, reducing, aggregating. With TTL the value has a time beside it, which
+ * `TimedCell` takes care of.
+ */
+
+import { Timed } from './cells.ts';
+import type { AggregateFunction, Reduce } from './descriptors.ts';
+import type { AggregatingState, ReducingState, ValueState } from './keyed-state.ts';
+import type { Table } from './table.ts';
+import type { StateTtl } from './ttl.ts';
+
+/** The value of the current key and namespace; undefined: none. */
+export interface ValueCell {
+  read(): unknown;
+  /** As `read`, but never anything expired, and does not count as access. */
+  peek(): unknown;
+  write(value: unknown): void;
+  clear(): void;
+}
+
+export function valueCell(table: Table): ValueCell {
+  return table.ttl === null ? new PlainCell(table) : new TimedCell(table, table.ttl);
+}
+
+class PlainCell implements ValueCell {
+  readonly #table: Table;
+
+  constructor(table: Table) {
+    this.#table = table;
+  }
+
+  read(): unknown {
+    return this.#table.get();
+  }
+
+  peek(): unknown {
+    return this.#table.get();
+  }
+
+  write(value: unknown): void {
+    this.#table.set(value);
+  }
+
+  clear(): void {
+    this.#table.remove();
+  }
+}
+
+class TimedCell implements ValueCell {
+  readonly #table: Table;
+  readonly #ttlMs: number;
+  readonly #refresh: boolean;
+  readonly #returnExpired: boolean;
+  readonly #visits: number;
+
+  constructor(table: Table, ttl: StateTtl) {
+    this.#table = table;
+    this.#ttlMs = ttl.ttlMs;
+    this.#refresh = ttl.updateType === 'OnReadAndWrite';
+    this.#returnExpired = ttl.visibility === 'ReturnExpiredIfNotCleanedUp';
+    this.#visits = ttl.incremental?.entries ?? 0;
+  }
+
+  read(): unknown {
+    const table = this.#table;
+    if (this.#visits > 0) table.visit(this.#visits);
+    const timed = table.get() as Timed | undefined;
+    if (timed === undefined) return undefined;
+    const { now } = table.scope;
+    if (timed.at + this.#ttlMs <= now) {
+      table.remove();
+      table.scope.countExpired(1);
+      return this.#returnExpired ? timed.value : undefined;
+    }
+    if (this.#refresh) {
+      timed.at = now;
+      table.touch();
+    }
+    return timed.value;
+  }
+
+  peek(): unknown {
+    const table = this.#table;
+    if (this.#visits > 0) table.visit(this.#visits);
+    const timed = table.get() as Timed | undefined;
+    if (timed === undefined) return undefined;
+    if (timed.at + this.#ttlMs > table.scope.now) return timed.value;
+    table.remove();
+    table.scope.countExpired(1);
+    return undefined;
+  }
+
+  write(value: unknown): void {
+    const table = this.#table;
+    if (this.#visits > 0) table.visit(this.#visits);
+    const timed = table.get() as Timed | undefined;
+    const { now } = table.scope;
+    if (timed === undefined) {
+      table.set(new Timed(value, now));
+    } else {
+      timed.value = value;
+      timed.at = now;
+      table.touch();
+    }
+  }
+
+  clear(): void {
+    this.#table.remove();
+  }
+}
+
+export class ValueHandle implements ValueState<unknown, unknown> {
+  readonly #cell: ValueCell;
+  readonly #absent: unknown;
+
+  constructor(cell: ValueCell, absent: unknown) {
+    this.#cell = cell;
+    this.#absent = absent;
+  }
+
+  value(): unknown {
+    const value = this.#cell.read();
+    return value === undefined ? this.#absent : value;
+  }
+
+  update(value: unknown): void {
+    if (value === null || value === undefined) this.#cell.clear();
+    else this.#cell.write(value);
+  }
+
+  clear(): void {
+    this.#cell.clear();
+  }
+}
+
+export class ReducingHandle implements ReducingState<unknown> {
+  readonly #cell: ValueCell;
+  readonly #reduce: Reduce<unknown>;
+
+  constructor(cell: ValueCell, reduce: Reduce<unknown>) {
+    this.#cell = cell;
+    this.#reduce = reduce;
+  }
+
+  get(): unknown {
+    return this.#cell.read() ?? null;
+  }
+
+  add(value: unknown): void {
+    if (value === null || value === undefined) {
+      this.#cell.clear();
+      return;
+    }
+    const soFar = this.#cell.peek();
+    this.#cell.write(soFar === undefined ? value : this.#reduce(soFar, value));
+  }
+
+  clear(): void {
+    this.#cell.clear();
+  }
+}
+
+export class AggregatingHandle implements AggregatingState<unknown, unknown> {
+  readonly #cell: ValueCell;
+  readonly #aggregate: AggregateFunction<unknown, unknown, unknown>;
+
+  constructor(cell: ValueCell, aggregate: AggregateFunction<unknown, unknown, unknown>) {
+    this.#cell = cell;
+    this.#aggregate = aggregate;
+  }
+
+  get(): unknown {
+    const acc = this.#cell.read();
+    return acc === undefined ? null : this.#aggregate.result(acc);
+  }
+
+  add(value: unknown): void {
+    if (value === null || value === undefined) {
+      this.#cell.clear();
+      return;
+    }
+    const acc = this.#cell.peek();
+    this.#cell.write(this.#aggregate.add(acc === undefined ? this.#aggregate.create() : acc, value));
+  }
+
+  clear(): void {
+    this.#cell.clear();
+  }
+}

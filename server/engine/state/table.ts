@@ -1,0 +1,232 @@
+/**
+ * One state of an operator: a cell per key and namespace. Without namespace, where most state lives, finding it is an array index.
+ *
+ *   cells[key]                  namespace ''
+ *   spaces[key].get(namespace)  others: windows
+ *
+ * Expiry: cells with TTL are aged when somebody reads them (`handles.ts`) and by a visitor that goes round, some keys at each access. A
+ * round that has seen everything knows when the next thing can expire, and until then visits cost nothing.
+ */
+
+import { OperatorCell } from '../metrics/cells.ts';
+import { Ageing } from './cells.ts';
+import type { StateDescriptor, StateKind } from './descriptors.ts';
+import type { StateScope } from './keyed-state.ts';
+import type { StateTtl } from './ttl.ts';
+
+/** The scope with what only tables need to know. */
+export class TableScope implements StateScope {
+  key = 0;
+  namespace = '';
+  now = 0;
+  /** By key: its record is not what it was when somebody last set this to 0. */
+  changed = new Uint8Array(0);
+  /** Cells of the operator. */
+  readonly counters: Float64Array;
+
+  constructor(counters: Float64Array) {
+    this.counters = counters;
+  }
+
+  countExpired(entries: number): void {
+    this.counters[OperatorCell.EXPIRED] = (this.counters[OperatorCell.EXPIRED] as number) + entries;
+  }
+}
+
+/** What a snapshot says of a state. */
+export interface StateShape {
+  readonly name: string;
+  readonly kind: StateKind;
+  readonly version: number;
+  /** Cells carry times. */
+  readonly timed: boolean;
+}
+
+export class Table implements StateShape {
+  readonly name: string;
+  readonly kind: StateKind;
+  readonly timed: boolean;
+  version: number;
+  /** Null while nobody has asked for this state since it was restored. */
+  descriptor: StateDescriptor | null = null;
+  readonly scope: TableScope;
+  #cells: unknown[] = [];
+  #spaces: (Map<string, unknown> | undefined)[] = [];
+  /** Cells stored. */
+  count = 0;
+
+  // The visitor.
+  #cursor = 0;
+  #roundBegan = Number.NEGATIVE_INFINITY;
+  readonly #ageing = new Ageing();
+  #quietUntil = Number.NEGATIVE_INFINITY;
+
+  constructor(shape: StateShape, scope: TableScope) {
+    this.name = shape.name;
+    this.kind = shape.kind;
+    this.version = shape.version;
+    this.timed = shape.timed;
+    this.scope = scope;
+  }
+
+  get ttl(): StateTtl | null {
+    return this.descriptor?.ttl ?? null;
+  }
+
+  /** Room for keys below `capacity`. */
+  grow(capacity: number): void {
+    while (this.#cells.length < capacity) this.#cells.push(undefined);
+  }
+
+  /** The cell of the current key and namespace; undefined: none. */
+  get(): unknown {
+    const { scope } = this;
+    if (scope.namespace === '') return this.#cells[scope.key];
+    return this.#spaces[scope.key]?.get(scope.namespace);
+  }
+
+  set(cell: unknown): void {
+    const { scope } = this;
+    const { key } = scope;
+    scope.changed[key] = 1;
+    if (scope.namespace === '') {
+      if (this.#cells[key] === undefined) this.count++;
+      this.#cells[key] = cell;
+      return;
+    }
+    let spaces = this.#spaces[key];
+    if (spaces === undefined) {
+      spaces = new Map();
+      while (this.#spaces.length < key) this.#spaces.push(undefined);
+      this.#spaces[key] = spaces;
+    }
+    if (!spaces.has(scope.namespace)) this.count++;
+    spaces.set(scope.namespace, cell);
+  }
+
+  /** The current cell was changed in place. */
+  touch(): void {
+    this.scope.changed[this.scope.key] = 1;
+  }
+
+  remove(): void {
+    const { scope } = this;
+    const { key } = scope;
+    if (scope.namespace === '') {
+      if (this.#cells[key] === undefined) return;
+      this.#cells[key] = undefined;
+    } else {
+      const spaces = this.#spaces[key];
+      if (spaces?.delete(scope.namespace) !== true) return;
+      if (spaces.size === 0) this.#spaces[key] = undefined;
+    }
+    scope.changed[key] = 1;
+    this.count--;
+  }
+
+  has(key: number): boolean {
+    return this.#cells[key] !== undefined || this.#spaces[key] !== undefined;
+  }
+
+  /** Cells of a key, '' first. */
+  *of(key: number): IterableIterator<[namespace: string, cell: unknown]> {
+    const cell = this.#cells[key];
+    if (cell !== undefined) yield ['', cell];
+    const spaces = this.#spaces[key];
+    if (spaces !== undefined) yield* spaces;
+  }
+
+  /** Stores a cell read from a record; it counts as unchanged. */
+  load(key: number, namespace: string, cell: unknown): void {
+    const { scope } = this;
+    const before = { key: scope.key, namespace: scope.namespace, changed: scope.changed[key] as number };
+    scope.key = key;
+    scope.namespace = namespace;
+    this.set(cell);
+    scope.key = before.key;
+    scope.namespace = before.namespace;
+    scope.changed[key] = before.changed;
+    this.#quietUntil = Number.NEGATIVE_INFINITY;
+  }
+
+  /** Forgets a key; its record, wherever it is, stays as it is. */
+  drop(key: number): void {
+    if (this.#cells[key] !== undefined) this.count--;
+    this.#cells[key] = undefined;
+    const spaces = this.#spaces[key];
+    if (spaces === undefined) return;
+    this.count -= spaces.size;
+    this.#spaces[key] = undefined;
+  }
+
+  hold(mark: (key: number) => void): void {
+    for (let key = 0; key < this.#cells.length; key++) if (this.#cells[key] !== undefined) mark(key);
+    for (let key = 0; key < this.#spaces.length; key++) if (this.#spaces[key] !== undefined) mark(key);
+  }
+
+  /** Replaces every cell. */
+  rewrite(change: (cell: unknown) => unknown): void {
+    for (let key = 0; key < this.#cells.length; key++) {
+      if (this.#cells[key] !== undefined) this.#cells[key] = change(this.#cells[key]);
+    }
+    for (const spaces of this.#spaces) {
+      for (const [namespace, cell] of spaces ?? []) spaces?.set(namespace, change(cell));
+    }
+  }
+
+  /** Some more keys of the round. */
+  visit(keys: number): void {
+    const { now } = this.scope;
+    if (now < this.#quietUntil) return;
+    const ttl = this.ttl as StateTtl;
+    const ageing = this.#ageing;
+    for (let n = 0; n < keys; n++) {
+      if (this.#cursor >= this.#cells.length) {
+        // What came during the round is younger than the round.
+        const oldest = Math.min(ageing.oldest, this.#roundBegan);
+        this.#cursor = 0;
+        this.#roundBegan = now;
+        ageing.oldest = Number.POSITIVE_INFINITY;
+        this.#quietUntil = oldest + ttl.ttlMs;
+        if (now < this.#quietUntil || this.#cells.length === 0) return;
+      }
+      this.expire(this.#cursor++);
+    }
+  }
+
+  /** Drops what has expired of a key. */
+  expire(key: number): void {
+    const ttl = this.ttl as StateTtl;
+    const ageing = this.#ageing;
+    const deadline = this.scope.now - ttl.ttlMs;
+    const before = ageing.dropped;
+    const cell = this.#cells[key];
+    if (cell !== undefined) {
+      const left = ageing.age(this.kind, cell, deadline);
+      this.#cells[key] = left;
+      if (left === undefined) this.count--;
+    }
+    const spaces = this.#spaces[key];
+    if (spaces !== undefined) {
+      for (const [namespace, spaced] of spaces) {
+        const left = ageing.age(this.kind, spaced, deadline);
+        if (left !== undefined) spaces.set(namespace, left);
+        else {
+          spaces.delete(namespace);
+          this.count--;
+        }
+      }
+      if (spaces.size === 0) this.#spaces[key] = undefined;
+    }
+    const dropped = ageing.dropped - before;
+    if (dropped === 0) return;
+    this.scope.changed[key] = 1;
+    this.scope.countExpired(dropped);
+  }
+
+  /** A few cells, for an estimate of size. */
+  *sample(): IterableIterator<unknown> {
+    const step = Math.max(1, Math.floor(this.#cells.length / 16));
+    for (let key = 0; key < this.#cells.length; key += step) for (const [, cell] of this.of(key)) yield cell;
+  }
+}
