@@ -219,6 +219,14 @@ export class OperatorHarness {
   /** All state of the operator; give it to another harness as `restore`. */
   snapshot(): OperatorSnapshot {
     this.#mayCall();
+    const snapshot = this.#operator.snapshot();
+    if (snapshot instanceof Promise) throw new Error('This state has to be read: use snapshotLater.');
+    return snapshot;
+  }
+
+  /** The same of operators whose state is not in memory. */
+  async snapshotLater(): Promise<OperatorSnapshot> {
+    this.#mayCall();
     return this.#operator.snapshot();
   }
 

@@ -5,7 +5,7 @@ import { type Cursor, makeCursor } from '../batch/cursor.ts';
 import type { RecordBatch } from '../batch/record-batch.ts';
 import type { Fields, Row, Schema } from '../batch/schema.ts';
 import { loadKeyed, restoredWatermark, saveKeyed } from '../state/keyed-snapshot.ts';
-import type { KeyedStateBackend, StateScope } from '../state/keyed-state.ts';
+import type { Eventually, KeyedStateBackend, StateScope } from '../state/keyed-state.ts';
 import type { OperatorSnapshot } from '../state/snapshot.ts';
 import { type Key, type KeyInput, StateKeys } from '../state/state-keys.ts';
 import { type Timer, TimerQueue } from '../state/timer-queue.ts';
@@ -50,6 +50,10 @@ export class KeyedProcessOperator extends Operator {
   #ids: Int32Array = new Int32Array(0);
   #prepared = false;
   #next = 0;
+  /** Timers of the clock are to run. */
+  #ticked = false;
+  /** The watermark is to go on. */
+  #forward = false;
   #forwarded = NO_WATERMARK;
 
   constructor(settings: KeyedProcessSettings) {
@@ -100,13 +104,19 @@ export class KeyedProcessOperator extends Operator {
     this.#begin(this.context.clock.now());
   }
 
+  /** One that rows of the last batch have met already makes no timer run. */
   override processWatermark(watermark: number): void {
-    this.#call.watermark = watermark;
-    this.#call.rising = true;
+    const call = this.#call;
+    if (watermark > call.watermark) {
+      call.watermark = watermark;
+      call.rising = true;
+    }
+    this.#forward = true;
     this.#begin(this.context.clock.now());
   }
 
   override onTimer(now: number): void {
+    this.#ticked = true;
     this.#begin(now);
   }
 
@@ -118,12 +128,12 @@ export class KeyedProcessOperator extends Operator {
     return this.#backend.bytes + this.#eventTimers.bytes + this.#processingTimers.bytes;
   }
 
-  override snapshot(): OperatorSnapshot {
-    return {
-      watermark: this.#call.watermark,
-      keyed: saveKeyed(this.#parts, this.context.maxParallelism),
-      operator: {},
-    };
+  override snapshot(): Eventually<OperatorSnapshot> {
+    const { watermark } = this.#call;
+    const keyed = saveKeyed(this.#parts, this.context.maxParallelism);
+    return keyed instanceof Promise
+      ? keyed.then((groups) => ({ watermark, keyed: groups, operator: {} }))
+      : { watermark, keyed, operator: {} };
   }
 
   override restore(snapshots: readonly OperatorSnapshot[]): void {
@@ -180,7 +190,7 @@ export class KeyedProcessOperator extends Operator {
     for (;;) {
       if (!this.#outputs.drain(false)) return false;
       const event = call.rising && this.#eventTimers.due(call.watermark);
-      if (!event && !this.#processingTimers.due(call.currentProcessingTime)) break;
+      if (!event && !(this.#ticked && this.#processingTimers.due(call.currentProcessingTime))) break;
       const timers = event ? this.#eventTimers : this.#processingTimers;
       const timer = timers.peek() as Timer;
       this.#timerKey[0] = timer.key;
@@ -192,18 +202,21 @@ export class KeyedProcessOperator extends Operator {
       this.#fn.onTimer?.(timer.time, call, call);
       call.timer = null;
     }
+    this.#ticked = false;
+    this.#forward ||= call.rising;
+    call.rising = false;
     return this.#forwardWatermark();
   }
 
   /** What timers made comes first, then the watermark that made them run. */
   #forwardWatermark(): boolean {
-    const call = this.#call;
-    if (!call.rising) return true;
+    if (!this.#forward) return true;
     if (!this.#outputs.drain(true) || !this.output.ready()) return false;
-    call.rising = false;
-    if (call.watermark <= this.#forwarded) return true;
-    this.#forwarded = call.watermark;
-    this.output.watermark(this.#forwarded);
+    this.#forward = false;
+    const { watermark } = this.#call;
+    if (watermark <= this.#forwarded) return true;
+    this.#forwarded = watermark;
+    this.output.watermark(watermark);
     return true;
   }
 }

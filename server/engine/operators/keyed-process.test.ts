@@ -238,7 +238,7 @@ describe.each(BACKENDS)('functions with state and timers per key on %s', (_name,
     expect(twice).toThrow('two different states are called "s"');
   });
 
-  it('KP9 state, timers and watermark move by key group to any parallelism', () => {
+  it('KP9 state, timers and watermark move by key group to any parallelism', async () => {
     const one = harness(() => new Counting());
     const keys = Array.from({ length: 40 }, (_, i) => `device${i}`);
     const feed = (h: OperatorHarness, of: readonly string[]) =>
@@ -249,23 +249,23 @@ describe.each(BACKENDS)('functions with state and timers per key on %s', (_name,
     feed(one, keys);
     one.watermark(50);
     feed(one, keys);
-    const taken = [one.snapshot()];
+    const taken = [await one.snapshotLater()];
     const three = [0, 1, 2].map((subtask) =>
       harness(() => new Counting(), { subtask, parallelism: 3, restore: taken }),
     );
     for (const [subtask, h] of three.entries()) {
       const mine = keys.filter((k) => subtaskOf(keyGroupOf(javaHash(k), 128), 3, 128) === subtask);
-      expect(h.snapshot().watermark).toBe(50);
+      expect((await h.snapshotLater()).watermark).toBe(50);
       h.watermark(200);
       expect(says(h).sort()).toEqual([...mine.map((k) => `${k}:2 until 107@107`), 'wm 200'].sort());
     }
-    const back = harness(() => new Counting(), { restore: three.map((h) => h.snapshot()) });
+    const back = harness(() => new Counting(), { restore: await Promise.all(three.map((h) => h.snapshotLater())) });
     feed(back, keys);
     back.watermark(300);
     expect(says(back).filter((s) => s.includes(':3 until 107@107'))).toHaveLength(40);
   });
 
-  it('KP10 state of another version is migrated, or refused by operator, state and versions', () => {
+  it('KP10 state of another version is migrated, or refused by operator, state and versions', async () => {
     const versioned =
       (version: number, migrate?: (stored: unknown, from: number) => string): (() => Fn) =>
       () => {
@@ -282,7 +282,7 @@ describe.each(BACKENDS)('functions with state and timers per key on %s', (_name,
       };
     const old = harness(versioned(1));
     rows(old, 'a7@1');
-    const restore = [old.snapshot()];
+    const restore = [await old.snapshotLater()];
     const same = harness(versioned(1), { restore });
     rows(same, 'a8@1');
     expect(says(same)).toEqual(['a:7@1']);
@@ -293,7 +293,7 @@ describe.each(BACKENDS)('functions with state and timers per key on %s', (_name,
     rows(migrated, 'a8@1');
     expect(says(migrated)).toEqual(['a:v1 7@1']);
     expect(() => harness(versioned(2), { restore })).toThrow(/"last".*version 1.*2/);
-    const newer = [migrated.snapshot()];
+    const newer = [await migrated.snapshotLater()];
     expect(() => harness(versioned(1), { restore: newer })).toThrow(/"last".*2.*1/);
   });
 

@@ -14,7 +14,7 @@ import type { Clock } from '#base/clock.ts';
 import type { Dictionary } from '../batch/dictionary.ts';
 import type { RecordBatch } from '../batch/record-batch.ts';
 import type { Schema } from '../batch/schema.ts';
-import type { KeyedStateBackend } from '../state/keyed-state.ts';
+import type { Eventually, KeyedStateBackend } from '../state/keyed-state.ts';
 import { EMPTY_SNAPSHOT, type OperatorSnapshot } from '../state/snapshot.ts';
 import type { StateKeys } from '../state/state-keys.ts';
 import type { Output } from './output.ts';
@@ -95,8 +95,11 @@ export abstract class Operator {
   /** The task has nothing else to do just now, or 100 ms have passed. */
   onQuiet(): void {}
 
-  /** All state, as of now; only called between elements, while not pending. What is emitted already is not part of it. */
-  snapshot(): OperatorSnapshot {
+  /**
+   * All state, as of now; only called between elements, while not pending. What is emitted already is not part of it. Later where state has
+   * to be read from somewhere; the operator may go on meanwhile.
+   */
+  snapshot(): Eventually<OperatorSnapshot> {
     return EMPTY_SNAPSHOT;
   }
 

@@ -25,10 +25,15 @@ export function writeGroups(
       records.writeHeader(out);
       writers.set(group, out);
     }
-    out.string(keys.textOf(id));
-    out.bytes(record.written());
+    writeEntry(out, keys.textOf(id), record.written());
   }
   return new Map([...writers].map(([group, out]) => [group, out.take()]));
+}
+
+/** A key and its record. */
+export function writeEntry(out: ByteWriter, key: string, record: Uint8Array): void {
+  out.string(key);
+  out.bytes(record);
 }
 
 /** Calls `read` for each key of a group; the record is valid only during the call. */

@@ -8,7 +8,7 @@
  */
 
 import { WeirError } from '#base/errors.ts';
-import { readCell, writeCell, youngOf } from './cells.ts';
+import { Ageing, readCell, writeCell, youngOf } from './cells.ts';
 import type { StateDescriptor, StateKind } from './descriptors.ts';
 import { AggregatingHandle, ReducingHandle, ValueHandle, valueCell } from './handles.ts';
 import type { KeyedState, StateBackendOptions } from './keyed-state.ts';
@@ -18,7 +18,7 @@ import { cellMerge } from './merge.ts';
 import { migrationOf } from './migration.ts';
 import { sizeOf } from './size.ts';
 import { type StateShape, Table, TableScope } from './table.ts';
-import { ByteReader, type ByteWriter } from './value-codec.ts';
+import { ByteReader, ByteWriter } from './value-codec.ts';
 
 const FORMAT = 1;
 const KINDS: readonly StateKind[] = ['value', 'list', 'map', 'reducing', 'aggregating'];
@@ -141,9 +141,56 @@ export class KeyRecords {
     for (const table of this.#tables) table.drop(key);
   }
 
-  /** Drops what has expired of a key. */
-  expire(key: number): void {
-    for (const table of this.#tables) if (table.ttl !== null) table.expire(key);
+  /** Some state drops what has expired where records are rewritten. */
+  get compacts(): boolean {
+    return this.#tables.some((table) => table.ttl?.compaction != null);
+  }
+
+  /** Drops what has expired of a key, where that is wanted. */
+  compact(key: number): void {
+    for (const table of this.#tables) if (table.ttl?.compaction != null) table.expire(key);
+  }
+
+  /** A record of `states` without what has expired: the same bytes if nothing has, null if nothing is left. */
+  compacted(record: Uint8Array): Uint8Array | null {
+    const ageing = new Ageing();
+    const young = this.#changed(record, this.states, (table, cell) => {
+      const { ttl, kind } = table;
+      return ttl === null || ttl.compaction === null ? cell : ageing.age(kind, cell, this.scope.now - ttl.ttlMs);
+    });
+    if (ageing.dropped === 0) return record;
+    this.scope.countExpired(ageing.dropped);
+    return young;
+  }
+
+  /** A record without what snapshots leave out; null: that is all of it. */
+  forSnapshot(record: Uint8Array): Uint8Array | null {
+    if (!this.#tables.some((table) => table.ttl?.fullSnapshot === true)) return record;
+    return this.#changed(record, this.states, ({ ttl, kind }, cell) =>
+      ttl?.fullSnapshot === true ? youngOf(kind, cell, this.scope.now - ttl.ttlMs) : cell,
+    );
+  }
+
+  /** A record that was stored with these states, as this object would write it. */
+  renewed(record: Uint8Array, states: RecordStates): Uint8Array | null {
+    if (states.every(({ table, migrate }, i) => migrate === null && table === this.#tables[i])) return record.slice();
+    return this.#changed(record, states, (_table, cell) => cell);
+  }
+
+  #changed(
+    record: Uint8Array,
+    states: RecordStates,
+    change: (table: Table, cell: unknown) => unknown,
+  ): Uint8Array | null {
+    const out = new ByteWriter();
+    this.#cells(record, states, (table, namespace, cell) => {
+      const changed = change(table, cell);
+      if (changed === undefined) return;
+      out.varint(this.#tables.indexOf(table));
+      out.string(namespace);
+      writeCell(out, table.kind, table.timed, changed);
+    });
+    return out.length === 0 ? null : out.take();
   }
 
   /** Bytes of a key's record behind what `out` holds; with `forSnapshot` without what snapshots leave out. */
@@ -163,6 +210,15 @@ export class KeyRecords {
 
   /** Loads a record; its key counts as unchanged. */
   readRecord(key: number, record: Uint8Array, states: RecordStates): void {
+    this.#cells(record, states, (table, namespace, cell) => table.load(key, namespace, cell));
+  }
+
+  /** Cells of a record as the states that are declared now have them. */
+  #cells(
+    record: Uint8Array,
+    states: RecordStates,
+    each: (table: Table, namespace: string, cell: unknown) => void,
+  ): void {
     const from = new ByteReader(record);
     while (!from.done) {
       const index = from.varint();
@@ -171,7 +227,7 @@ export class KeyRecords {
         throw new WeirError('STATE_FORMAT', `A record names state ${index} of ${states.length}.`);
       const namespace = from.string();
       const cell = readCell(from, state.table.kind, state.table.timed);
-      state.table.load(key, namespace, state.migrate === null ? cell : state.migrate(cell));
+      each(state.table, namespace, state.migrate === null ? cell : state.migrate(cell));
     }
   }
 

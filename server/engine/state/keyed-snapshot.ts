@@ -4,7 +4,7 @@
 
 import { keyGroupRange } from '../exchange/key-groups.ts';
 import type { OperatorContext } from '../operators/operator.ts';
-import type { KeyedStateBackend } from './keyed-state.ts';
+import type { Eventually, KeyedStateBackend } from './keyed-state.ts';
 import type { OperatorSnapshot } from './snapshot.ts';
 import type { StateKeys } from './state-keys.ts';
 import type { TimerQueue } from './timer-queue.ts';
@@ -18,7 +18,11 @@ export interface KeyedParts {
   readonly timers: readonly TimerQueue[];
 }
 
-export function saveKeyed({ keys, backend, timers }: KeyedParts, maxParallelism: number): Map<number, Uint8Array> {
+/** Groups as of now. */
+export function saveKeyed(
+  { keys, backend, timers }: KeyedParts,
+  maxParallelism: number,
+): Eventually<Map<number, Uint8Array>> {
   const timersOf = new Map<number, ByteWriter>();
   for (const key of new Set(timers.flatMap((queue) => [...queue.keys()]))) {
     const group = keys.groupOf(key, maxParallelism);
@@ -27,16 +31,19 @@ export function saveKeyed({ keys, backend, timers }: KeyedParts, maxParallelism:
     out.string(keys.textOf(key));
     for (const queue of timers) queue.save(key, out);
   }
+  const joined = (states: ReadonlyMap<number, Uint8Array>): Map<number, Uint8Array> => {
+    const nothing = new Uint8Array(0);
+    const groups = new Map<number, Uint8Array>();
+    for (const group of new Set([...timersOf.keys(), ...states.keys()])) {
+      const out = new ByteWriter();
+      out.bytes(states.get(group) ?? nothing);
+      out.bytes(timersOf.get(group)?.take() ?? nothing);
+      groups.set(group, out.take());
+    }
+    return groups;
+  };
   const states = backend.snapshot();
-  const nothing = new Uint8Array(0);
-  const groups = new Map<number, Uint8Array>();
-  for (const group of new Set([...timersOf.keys(), ...states.keys()])) {
-    const out = new ByteWriter();
-    out.bytes(states.get(group) ?? nothing);
-    out.bytes(timersOf.get(group)?.take() ?? nothing);
-    groups.set(group, out.take());
-  }
-  return groups;
+  return states instanceof Promise ? states.then(joined) : joined(states);
 }
 
 /** Takes the key groups that belong to this subtask, from the snapshots of all. */

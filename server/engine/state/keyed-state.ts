@@ -12,6 +12,9 @@
 import type { StateDescriptor } from './descriptors.ts';
 import type { StateKeys } from './state-keys.ts';
 
+/** At once where that is possible. */
+export type Eventually<T> = T | Promise<T>;
+
 /** Key and namespace that handles work on, and the time it is for them. The operator sets it; windows give every window a namespace. */
 export interface StateScope {
   /** Dense id (`state-keys.ts`). */
@@ -104,8 +107,8 @@ export interface KeyedStateBackend {
   /** Forgets all states of the current key in the current namespace. */
   clearNamespace(): void;
 
-  /** Bytes per key group; groups without state are absent. Readable by every backend. */
-  snapshot(): Map<number, Uint8Array>;
+  /** Bytes per key group as of now; groups without state are absent. Readable by every backend. Later where the state has to be read. */
+  snapshot(): Eventually<Map<number, Uint8Array>>;
   /** Adds the keys of these key groups; before the first element only. */
   restore(groups: Iterable<readonly [group: number, bytes: Uint8Array]>): void;
 

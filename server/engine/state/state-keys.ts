@@ -52,6 +52,11 @@ export class StateKeys {
     return this.dictionary.codeOf(String(key));
   }
 
+  /** -1: it has none. */
+  find(text: string): number {
+    return this.dictionary.find(text);
+  }
+
   textOf(id: number): string {
     return this.dictionary.get(id) ?? '';
   }

@@ -33,15 +33,15 @@ class Stepped<S extends KeyedState> {
   }
 
   /** What `step` gives at this instant. */
-  at<T>(now: number, step: (state: S, backend: KeyedStateBackend) => T, key = 'k', namespace = ''): T {
-    if (this.#restores) this.restore(this.snapshot(now));
+  async at<T>(now: number, step: (state: S, backend: KeyedStateBackend) => T, key = 'k', namespace = ''): Promise<T> {
+    if (this.#restores) this.restore(await this.snapshot(now));
     this.#enter(now, key, namespace);
     const result = step(this.#state, this.#backend);
     this.#backend.release();
     return result;
   }
 
-  snapshot(now: number): Map<number, Uint8Array> {
+  async snapshot(now: number): Promise<Map<number, Uint8Array>> {
     this.#backend.scope.now = now;
     return this.#backend.snapshot();
   }
@@ -54,8 +54,8 @@ class Stepped<S extends KeyedState> {
   }
 
   /** Nothing lies there any more, not even something expired. */
-  cleared(now: number): boolean {
-    return this.snapshot(now).size === 0;
+  async cleared(now: number): Promise<boolean> {
+    return (await this.snapshot(now)).size === 0;
   }
 
   #enter(now: number, key: string, namespace: string): void {
@@ -78,7 +78,7 @@ class Stepped<S extends KeyedState> {
 }
 
 const never = (settings: Partial<StateTtl> = {}): { ttl: StateTtl } => ({
-  ttl: timeToLive(100, { incremental: null, ...settings }),
+  ttl: timeToLive(100, { incremental: null, compaction: null, ...settings }),
 });
 const sum = (name: string, options: StateOptions<number>) => reducingState<number>(name, (a, b) => a + b, options);
 
@@ -89,120 +89,123 @@ describe.each(BACKENDS)('time to live on %s', (_name, backend) => {
   ])('%s', (_how, restores) => {
     const value = (options: StateOptions<string>) => new Stepped(backend, valueState<string>('v', options), restores);
 
-    it('T1 written and created, never returned when expired', () => {
+    it('T1 written and created, never returned when expired', async () => {
       const s = value(never());
-      s.at(0, (v) => v.update('a'));
-      expect(s.at(20, (v) => v.value())).toBe('a');
-      s.at(50, (v) => v.update('b'));
-      expect(s.at(120, (v) => v.value())).toBe('b');
-      s.at(170, (v) => v.update('c'));
-      expect(s.at(220, (v) => v.value())).toBe('c');
-      expect(s.at(300, (v) => v.value())).toBeNull();
-      expect(s.cleared(300)).toBe(true);
+      await s.at(0, (v) => v.update('a'));
+      expect(await s.at(20, (v) => v.value())).toBe('a');
+      await s.at(50, (v) => v.update('b'));
+      expect(await s.at(120, (v) => v.value())).toBe('b');
+      await s.at(170, (v) => v.update('c'));
+      expect(await s.at(220, (v) => v.value())).toBe('c');
+      expect(await s.at(300, (v) => v.value())).toBeNull();
+      expect(await s.cleared(300)).toBe(true);
       expect(s.cells[OperatorCell.EXPIRED]).toBe(1);
     });
 
-    it('T1 a value written at 0 can be read at 99 and is gone at 100', () => {
+    it('T1 a value written at 0 can be read at 99 and is gone at 100', async () => {
       const s = value(never());
-      s.at(0, (v) => v.update('a'));
-      expect(s.at(99, (v) => v.value())).toBe('a');
-      expect(s.at(100, (v) => v.value())).toBeNull();
+      await s.at(0, (v) => v.update('a'));
+      expect(await s.at(99, (v) => v.value())).toBe('a');
+      expect(await s.at(100, (v) => v.value())).toBeNull();
     });
 
-    it('T2 what expired is returned once by the read that removes it, where that is wanted', () => {
+    it('T2 what expired is returned once by the read that removes it, where that is wanted', async () => {
       const s = value(never({ visibility: 'ReturnExpiredIfNotCleanedUp' }));
-      s.at(0, (v) => v.update('a'));
-      expect(s.at(120, (v) => v.value())).toBe('a');
-      expect(s.cleared(120)).toBe(true);
-      expect(s.at(120, (v) => v.value())).toBeNull();
+      await s.at(0, (v) => v.update('a'));
+      expect(await s.at(120, (v) => v.value())).toBe('a');
+      expect(await s.cleared(120)).toBe(true);
+      expect(await s.at(120, (v) => v.value())).toBeNull();
     });
 
-    it('T3 reads refresh, with OnReadAndWrite', () => {
+    it('T3 reads refresh, with OnReadAndWrite', async () => {
       const s = value(never({ updateType: 'OnReadAndWrite' }));
-      s.at(0, (v) => v.update('a'));
-      expect(s.at(50, (v) => v.value())).toBe('a');
-      expect(s.at(120, (v) => v.value())).toBe('a');
-      expect(s.at(250, (v) => v.value())).toBeNull();
-      expect(s.cleared(250)).toBe(true);
+      await s.at(0, (v) => v.update('a'));
+      expect(await s.at(50, (v) => v.value())).toBe('a');
+      expect(await s.at(120, (v) => v.value())).toBe('a');
+      expect(await s.at(250, (v) => v.value())).toBeNull();
+      expect(await s.cleared(250)).toBe(true);
     });
 
-    it('T4 a read of what expired does not refresh it', () => {
+    it('T4 a read of what expired does not refresh it', async () => {
       const s = value(never({ updateType: 'OnReadAndWrite', visibility: 'ReturnExpiredIfNotCleanedUp' }));
-      s.at(0, (v) => v.update('a'));
-      expect(s.at(50, (v) => v.value())).toBe('a');
-      expect(s.at(170, (v) => v.value())).toBe('a');
-      expect(s.at(170, (v) => v.value())).toBeNull();
+      await s.at(0, (v) => v.update('a'));
+      expect(await s.at(50, (v) => v.value())).toBe('a');
+      expect(await s.at(170, (v) => v.value())).toBe('a');
+      expect(await s.at(170, (v) => v.value())).toBeNull();
     });
 
-    it('T5 a time to live without end', () => {
+    it('T5 a time to live without end', async () => {
       const s = value({ ttl: timeToLive(Number.POSITIVE_INFINITY) });
-      s.at(10, (v) => v.update('a'));
-      expect(s.at(50, (v) => v.value())).toBe('a');
-      expect(s.at(8.64e15, (v) => v.value())).toBe('a');
+      await s.at(10, (v) => v.update('a'));
+      expect(await s.at(50, (v) => v.value())).toBe('a');
+      expect(await s.at(8.64e15, (v) => v.value())).toBe('a');
     });
 
-    it('T6 every key has its own time', () => {
+    it('T6 every key has its own time', async () => {
       const s = value(never());
-      s.at(0, (v) => v.update('a'), 'id2');
-      s.at(50, (v) => v.update('a'), 'id1');
-      s.at(50, (v) => v.update('b'), 'id2');
-      expect([s.at(120, (v) => v.value(), 'id1'), s.at(120, (v) => v.value(), 'id2')]).toEqual(['a', 'b']);
-      s.at(170, (v) => v.update('c'), 'id2');
-      expect([s.at(230, (v) => v.value(), 'id1'), s.at(230, (v) => v.value(), 'id2')]).toEqual([null, 'c']);
-      expect([s.at(300, (v) => v.value(), 'id1'), s.at(300, (v) => v.value(), 'id2')]).toEqual([null, null]);
+      await s.at(0, (v) => v.update('a'), 'id2');
+      await s.at(50, (v) => v.update('a'), 'id1');
+      await s.at(50, (v) => v.update('b'), 'id2');
+      expect([await s.at(120, (v) => v.value(), 'id1'), await s.at(120, (v) => v.value(), 'id2')]).toEqual(['a', 'b']);
+      await s.at(170, (v) => v.update('c'), 'id2');
+      expect([await s.at(230, (v) => v.value(), 'id1'), await s.at(230, (v) => v.value(), 'id2')]).toEqual([null, 'c']);
+      expect([await s.at(300, (v) => v.value(), 'id1'), await s.at(300, (v) => v.value(), 'id2')]).toEqual([
+        null,
+        null,
+      ]);
     });
 
-    it('T7 a sum lives and expires as a whole', () => {
+    it('T7 a sum lives and expires as a whole', async () => {
       const s = new Stepped(backend, sum('sum', never()), restores);
-      s.at(0, (v) => v.add(5));
-      expect(s.at(20, (v) => v.get())).toBe(5);
-      s.at(50, (v) => v.add(7));
-      expect(s.at(120, (v) => v.get())).toBe(12);
-      s.at(170, (v) => v.add(6));
-      expect(s.at(220, (v) => v.get())).toBe(6);
-      expect(s.at(300, (v) => v.get())).toBeNull();
+      await s.at(0, (v) => v.add(5));
+      expect(await s.at(20, (v) => v.get())).toBe(5);
+      await s.at(50, (v) => v.add(7));
+      expect(await s.at(120, (v) => v.get())).toBe(12);
+      await s.at(170, (v) => v.add(6));
+      expect(await s.at(220, (v) => v.get())).toBe(6);
+      expect(await s.at(300, (v) => v.get())).toBeNull();
     });
 
-    it('T7 namespaces that merge bring what has not expired', () => {
+    it('T7 namespaces that merge bring what has not expired', async () => {
       const s = new Stepped(backend, sum('sum', never()), restores);
-      for (const namespace of ['target', 'a', 'b']) s.at(0, (v) => v.add(1000), 'k', namespace);
+      for (const namespace of ['target', 'a', 'b']) await s.at(0, (v) => v.add(1000), 'k', namespace);
       for (const [namespace, n] of [
         ['target', 1],
         ['a', 2],
         ['b', 4],
       ] as const)
-        s.at(120, (v) => v.add(n), 'k', namespace);
+        await s.at(120, (v) => v.add(n), 'k', namespace);
       for (const [namespace, n] of [
         ['target', 10],
         ['a', 20],
         ['b', 40],
       ] as const)
-        s.at(150, (v) => v.add(n), 'k', namespace);
-      s.at(230, (_v, b) => b.mergeNamespaces(sum('sum', never()), 'target', ['a', 'b']));
-      expect(s.at(230, (v) => v.get(), 'k', 'target')).toBe(77);
-      expect(s.at(230, (v) => v.get(), 'k', 'a')).toBeNull();
+        await s.at(150, (v) => v.add(n), 'k', namespace);
+      await s.at(230, (_v, b) => b.mergeNamespaces(sum('sum', never()), 'target', ['a', 'b']));
+      expect(await s.at(230, (v) => v.get(), 'k', 'target')).toBe(77);
+      expect(await s.at(230, (v) => v.get(), 'k', 'a')).toBeNull();
     });
 
-    it('T11 elements of a list and entries of a map expire one by one', () => {
+    it('T11 elements of a list and entries of a map expire one by one', async () => {
       const list = new Stepped(backend, listState<string>('l', never()), restores);
-      list.at(0, (l) => l.add('a'));
-      list.at(50, (l) => l.addAll(['b', 'c']));
-      expect(list.at(99, (l) => l.get())).toEqual(['a', 'b', 'c']);
-      expect(list.at(100, (l) => l.get())).toEqual(['b', 'c']);
-      expect(list.at(150, (l) => l.get())).toEqual([]);
+      await list.at(0, (l) => l.add('a'));
+      await list.at(50, (l) => l.addAll(['b', 'c']));
+      expect(await list.at(99, (l) => l.get())).toEqual(['a', 'b', 'c']);
+      expect(await list.at(100, (l) => l.get())).toEqual(['b', 'c']);
+      expect(await list.at(150, (l) => l.get())).toEqual([]);
       const map = new Stepped(backend, mapState<string, number>('m', never()), restores);
-      map.at(0, (m) => m.put('x', 1));
-      map.at(50, (m) => m.put('y', 2));
-      expect(map.at(100, (m) => [m.get('x'), m.contains('x'), m.get('y'), [...m.keys()]])).toEqual([
+      await map.at(0, (m) => m.put('x', 1));
+      await map.at(50, (m) => m.put('y', 2));
+      expect(await map.at(100, (m) => [m.get('x'), m.contains('x'), m.get('y'), [...m.keys()]])).toEqual([
         null,
         false,
         2,
         ['y'],
       ]);
-      expect(map.at(150, (m) => [...m.entries()])).toEqual([]);
+      expect(await map.at(150, (m) => [...m.entries()])).toEqual([]);
     });
 
-    it('T12 downtime counts: times are kept by a snapshot', () => {
+    it('T12 downtime counts: times are kept by a snapshot', async () => {
       const s = new Stepped(
         backend,
         aggregatingState<number, number, string>(
@@ -212,65 +215,66 @@ describe.each(BACKENDS)('time to live on %s', (_name, backend) => {
         ),
         restores,
       );
-      s.at(0, (v) => v.add(1));
-      const taken = s.snapshot(50);
+      await s.at(0, (v) => v.add(1));
+      const taken = await s.snapshot(50);
       s.restore(taken);
-      expect(s.at(99, (v) => v.get())).toBe('=1');
+      expect(await s.at(99, (v) => v.get())).toBe('=1');
       s.restore(taken);
-      expect(s.at(100, (v) => v.get())).toBeNull();
+      expect(await s.at(100, (v) => v.get())).toBeNull();
     });
   });
 
-  it('T8 what was written behind a snapshot is not in it', () => {
+  it('T8 what was written behind a snapshot is not in it', async () => {
     const s = new Stepped(backend, valueState<string>('v', never()), false);
-    s.at(0, (v) => v.update('a'), 'k1');
-    s.at(50, (v) => v.update('b'), 'k1');
-    s.at(100, (v) => v.update('c'), 'k2');
-    const taken = s.snapshot(100);
-    s.at(170, (v) => v.update('lost'), 'k1');
-    s.at(170, (v) => v.update('lost'), 'k2');
+    await s.at(0, (v) => v.update('a'), 'k1');
+    await s.at(50, (v) => v.update('b'), 'k1');
+    await s.at(100, (v) => v.update('c'), 'k2');
+    const taken = await s.snapshot(100);
+    await s.at(170, (v) => v.update('lost'), 'k1');
+    await s.at(170, (v) => v.update('lost'), 'k2');
     s.restore(taken);
-    expect([s.at(180, (v) => v.value(), 'k1'), s.at(180, (v) => v.value(), 'k2')]).toEqual([null, 'c']);
+    expect([await s.at(180, (v) => v.value(), 'k1'), await s.at(180, (v) => v.value(), 'k2')]).toEqual([null, 'c']);
   });
 
-  it('T9 incremental cleanup removes what nobody reads', () => {
+  it('T9 incremental cleanup removes what nobody reads', async () => {
     const s = new Stepped(
       backend,
       valueState<string>('v', { ttl: timeToLive(100, { incremental: { entries: 5, everyRecord: true } }) }),
       false,
     );
     const keys = Array.from({ length: 50 }, (_, i) => `k${i}`);
-    for (const key of keys) s.at(0, (v) => v.update('a'), key);
-    for (const key of keys) s.at(120, (v) => v.value(), key);
-    expect(s.cleared(120)).toBe(true);
+    for (const key of keys) await s.at(0, (v) => v.update('a'), key);
+    for (const key of keys) await s.at(120, (v) => v.value(), key);
+    expect(await s.cleared(120)).toBe(true);
     expect(s.cells[OperatorCell.EXPIRED]).toBe(50);
   });
 
-  it('T10 state with a time to live does not become state without, nor the other way round', () => {
+  it('T10 state with a time to live does not become state without, nor the other way round', async () => {
     for (const [from, to] of [
       [never(), {}],
       [{}, never()],
     ]) {
       const s = new Stepped(backend, valueState<string>('v', from), false);
-      s.at(0, (v) => v.update('a'));
+      await s.at(0, (v) => v.update('a'));
       const other = new Stepped(backend, valueState<string>('v', to), false);
-      expect(() => other.restore(s.snapshot(0))).toThrow(/alerts.*"v"/);
+      const stored = await s.snapshot(0);
+      expect(() => other.restore(stored)).toThrow(/alerts.*"v"/);
     }
   });
 
-  it('T13 a full snapshot leaves out what has expired, where that is wanted, and changes nothing', () => {
+  it('T13 a full snapshot leaves out what has expired, where that is wanted, and changes nothing', async () => {
     const s = new Stepped(
       backend,
       valueState<string>('v', never({ fullSnapshot: true, visibility: 'ReturnExpiredIfNotCleanedUp' })),
       false,
     );
-    s.at(0, (v) => v.update('a'));
-    expect(s.snapshot(99).size).toBe(1);
-    expect(s.snapshot(100).size).toBe(0);
-    expect(s.at(100, (v) => v.value())).toBe('a');
+    await s.at(0, (v) => v.update('a'));
+    expect((await s.snapshot(99)).size).toBe(1);
+    expect((await s.snapshot(100)).size).toBe(0);
+    expect(await s.at(100, (v) => v.value())).toBe('a');
   });
 
-  it('T14 times to live that cannot be are refused', () => {
+  it('T14 times to live that cannot be are refused', async () => {
     expect(() => timeToLive(0)).toThrow('more than 0 ms');
     expect(() => timeToLive(-1)).toThrow('more than 0 ms');
     expect(() => timeToLive(Number.NaN)).toThrow('more than 0 ms');

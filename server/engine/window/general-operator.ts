@@ -15,7 +15,7 @@ import { BuiltOutputs } from '../operators/built-outputs.ts';
 import { MAX_WATERMARK, Operator, type OperatorContext } from '../operators/operator.ts';
 import type { OutputTag } from '../operators/process.ts';
 import { loadKeyed, restoredWatermark, saveKeyed } from '../state/keyed-snapshot.ts';
-import type { KeyedStateBackend } from '../state/keyed-state.ts';
+import type { Eventually, KeyedStateBackend } from '../state/keyed-state.ts';
 import type { OperatorSnapshot } from '../state/snapshot.ts';
 import { type KeyInput, StateKeys } from '../state/state-keys.ts';
 import { TimerQueue } from '../state/timer-queue.ts';
@@ -133,14 +133,15 @@ export class GeneralWindowOperator extends Operator {
     return this.#timers.reduce((bytes, timers) => bytes + timers.bytes, this.#backend.bytes);
   }
 
-  override snapshot(): OperatorSnapshot {
+  override snapshot(): Eventually<OperatorSnapshot> {
     const arrivals = new ByteWriter();
     arrivals.f64(this.#arrivals);
-    return {
-      watermark: this.#machine.watermark,
-      keyed: saveKeyed(this.#parts, this.context.maxParallelism),
-      operator: { arrivals: { redistribute: 'union', items: [arrivals.take()] } },
-    };
+    const { watermark } = this.#machine;
+    const operator = { arrivals: { redistribute: 'union', items: [arrivals.take()] } } as const;
+    const keyed = saveKeyed(this.#parts, this.context.maxParallelism);
+    return keyed instanceof Promise
+      ? keyed.then((groups) => ({ watermark, keyed: groups, operator }))
+      : { watermark, keyed, operator };
   }
 
   override restore(snapshots: readonly OperatorSnapshot[]): void {

@@ -4,7 +4,7 @@ import type { Agenda } from './agenda.ts';
 import type { WindowContents } from './contents.ts';
 import type { KeyCodes } from './key-codes.ts';
 import type { MergedSlices } from './merged-slices.ts';
-import type { Panes } from './panes.ts';
+import type { Pane, Panes } from './panes.ts';
 import type { Slices } from './slices.ts';
 
 /** `keys: null`: windows of any key. */
@@ -36,10 +36,15 @@ export function openWindows(
   const open: OpenWindowsAnswer['open'][number][] = [];
   const first = agenda.next();
   const from = first === null ? Number.POSITIVE_INFINITY : slices.first(first);
-  const asked = keys?.map((key) => codes.dictionary?.find(key) ?? -1);
-  const present = keysOf(from, Number.POSITIVE_INFINITY, agenda, panes);
+  const pending = [...agenda.slices(from, Number.POSITIVE_INFINITY)].flatMap((slice) => panes.find(slice) ?? []);
+  const asked = keys
+    ?.map((key) => codes.dictionary?.find(key) ?? -1)
+    .filter((code) => code >= 0 && code < panes.keys - 1);
+  const held = (asked ?? keysOf(pending, panes)).filter((code) =>
+    pending.some((pane) => panes.lookup(pane, code) !== 0),
+  );
   /** How many windows of these keys may still follow. */
-  const wanted = new Map((asked ?? [...present]).filter((code) => present.has(code)).map((code) => [code, perKey]));
+  const wanted = new Map(held.map((code) => [code, perKey]));
   for (let window = first; window !== null && open.length < limit && wanted.size > 0; window = agenda.after(window)) {
     for (const [code, more] of wanted) {
       if (open.length === limit) break;
@@ -53,21 +58,17 @@ export function openWindows(
     }
   }
   let count = 0;
-  for (const slice of agenda.slices(from, Number.POSITIVE_INFINITY)) {
-    const pane = panes.find(slice);
-    for (const [low, high] of pane === null ? [] : panes.ranges(pane)) count += high - low;
-  }
+  for (const pane of pending) for (const [low, high] of panes.ranges(pane)) count += high - low;
   return { open, count };
 }
 
-/** Codes of the keys that are in some of the slices. */
-function keysOf(from: number, to: number, agenda: Agenda, panes: Panes): Set<number> {
+/** Codes of the keys that are in some of the panes. */
+function keysOf(some: readonly Pane[], panes: Panes): number[] {
   const codes = new Set<number>();
-  for (const slice of agenda.slices(from, to)) {
-    const pane = panes.find(slice);
-    for (const [first, last] of pane === null ? [] : panes.ranges(pane)) {
+  for (const pane of some) {
+    for (const [first, last] of panes.ranges(pane)) {
       for (let slot = first; slot < last; slot++) codes.add(panes.keyOf[slot] as number);
     }
   }
-  return codes;
+  return [...codes];
 }

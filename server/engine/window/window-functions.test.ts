@@ -1,13 +1,16 @@
 import { describe, expect, it } from 'vitest';
 import { ManualClock } from '#base/clock.ts';
+import { Random } from '#base/random.ts';
 import type { HarnessOptions, OperatorHarness } from '#testing/harness.ts';
 import { harnessOf, operatorOf } from '#testing/harness-of.ts';
+import { MemoryStore } from '#testing/memory-store.ts';
 import { feed, take } from '#testing/value-script.ts';
 import { BATCH_ROWS } from '../batch/record-batch.ts';
 import { f64, i32, schema, string } from '../batch/schema.ts';
 import { lateTag, OutputTag } from '../graph/data-stream.ts';
 import { OperatorCell } from '../metrics/cells.ts';
 import { MAX_WATERMARK } from '../operators/operator.ts';
+import { CachedBackend } from '../state/cached-backend.ts';
 import { type AggregateFunction, valueState } from '../state/descriptors.ts';
 import { avg, count, sum } from './aggregates.ts';
 import { type CustomWindows, GlobalWindows } from './assign.ts';
@@ -478,6 +481,44 @@ describe('the general operator, Weir’s own rules', () => {
     expect(whole.emissions().map((e) => (e.kind === 'row' ? e.row : e))).toEqual(
       ids.map((id) => ({ id, s: id + 1000 })),
     );
+  });
+
+  it('GW16 waits for state that is being loaded, before rows and before timers, and goes on where it was', () => {
+    const store = new MemoryStore(new Random(7));
+    const make = (options: Pick<HarnessOptions, 'stateBackend'>) =>
+      harnessOf(
+        S,
+        (rows) =>
+          rows
+            .keyBy('k')
+            .window(EventTimeSessionWindows.withGap(10))
+            .trigger(EventTimeTrigger.create())
+            .allowedLateness(20)
+            .aggregate({ s: sum('v') }),
+        options,
+      );
+    const [loading, heap] = [
+      make({ stateBackend: (options) => new CachedBackend({ ...options, store, cacheBytes: 1000 }) }),
+      make({}),
+    ];
+    let waits = 0;
+    const random = new Random(1);
+    for (let round = 0; round < 60; round++) {
+      const rows = Array.from({ length: 20 }, () => `k${random.below(40)}:1@${round * 5 + random.below(30)}`).join(' ');
+      for (const h of [loading, heap]) {
+        for (const step of [() => feed(h, rows), () => h.watermark(round * 5)]) {
+          step();
+          for (; h.pending; waits++) {
+            if (!store.answer()) throw new Error('Nothing is being loaded.');
+            h.resume();
+          }
+        }
+      }
+    }
+    expect(waits).toBeGreaterThan(50);
+    const results = take(heap).split(' ').sort();
+    expect(results.length).toBeGreaterThan(100);
+    expect(take(loading).split(' ').sort()).toEqual(results);
   });
 
   it('W30 nothing is left of windows that are gone', () => {

@@ -1,0 +1,72 @@
+/** A record store in memory, for tests of state that exceeds memory: answers at once, or when it is told to, in any order the seed says. */
+
+import type { Random } from '#base/random.ts';
+import type { RecordStore, StoreEntry } from '#engine/state/record-store.ts';
+
+const nameOf = (key: Uint8Array): string => Buffer.from(key).toString('latin1');
+
+export class MemoryStore implements RecordStore {
+  readonly records = new Map<string, Uint8Array>();
+  /** Reads with more than one key, and how many keys there were in all. */
+  reads = 0;
+  keysRead = 0;
+  readonly #random: Random | null;
+  readonly #waiting: { readonly answer: () => void; readonly writes: boolean }[] = [];
+
+  /** `random`: answers wait for `answer`; null: they come at once. */
+  constructor(random: Random | null = null) {
+    this.#random = random;
+  }
+
+  /** Gives one of the answers that wait; false: none does. Writes keep their order among themselves. */
+  answer(): boolean {
+    const waiting = this.#waiting;
+    if (waiting.length === 0) return false;
+    const drawn = (this.#random as Random).below(waiting.length);
+    const at = waiting[drawn]?.writes === true ? waiting.findIndex((w) => w.writes) : drawn;
+    waiting.splice(at, 1)[0]?.answer();
+    return true;
+  }
+
+  getMany(keys: readonly Uint8Array[], done: (records: readonly (Uint8Array | undefined)[]) => void): void {
+    this.reads++;
+    this.keysRead += keys.length;
+    // Read now, told later: what is written meanwhile must not be needed.
+    const records = keys.map((key) => this.records.get(nameOf(key)));
+    this.#soon(() => done(records));
+  }
+
+  write(changes: readonly (readonly [key: Uint8Array, record: Uint8Array | null])[], done: () => void): void {
+    const written = changes.map(([key, record]) => [nameOf(key), record?.slice() ?? null] as const);
+    this.#soon(() => {
+      for (const [key, record] of written) {
+        if (record === null) this.records.delete(key);
+        else this.records.set(key, record);
+      }
+      done();
+    }, true);
+  }
+
+  scan(after: Uint8Array | null, limit: number, done: (entries: readonly StoreEntry[]) => void): void {
+    const from = after === null ? null : nameOf(after);
+    const entries = [...this.records.entries()]
+      .filter(([key]) => from === null || key > from)
+      .sort(([a], [b]) => (a < b ? -1 : 1))
+      .slice(0, limit)
+      .map(([key, record]): StoreEntry => [Buffer.from(key, 'latin1'), record]);
+    this.#soon(() => done(entries));
+  }
+
+  async readAll(each: (entry: StoreEntry) => void): Promise<void> {
+    for (const [key, record] of [...this.records]) each([Buffer.from(key, 'latin1'), record]);
+  }
+
+  close(): void {
+    this.#waiting.length = 0;
+  }
+
+  #soon(answer: () => void, writes = false): void {
+    if (this.#random === null) answer();
+    else this.#waiting.push({ answer, writes });
+  }
+}
