@@ -14,6 +14,7 @@ import { BATCH_ROWS, type RecordBatch } from '../batch/record-batch.ts';
 import type { Schema } from '../batch/schema.ts';
 import { keyGroupRange } from '../exchange/key-groups.ts';
 import { MAX_WATERMARK, NO_WATERMARK, Operator, type OperatorContext } from '../operators/operator.ts';
+import { restoredWatermark } from '../state/keyed-snapshot.ts';
 import type { OperatorSnapshot } from '../state/snapshot.ts';
 import type { WindowContents } from './contents.ts';
 import { KeyCodes } from './key-codes.ts';
@@ -176,8 +177,8 @@ export class SessionOperator extends Operator {
       if (group < first || group > last) continue;
       loadSessions(bytes, sessions, this.#keys, this.#contents, (slot) => sessions.schedule(slot, this.#due(slot)));
     }
-    if (this.#eventTime && snapshots.length > 0) {
-      this.#watermark = Math.min(...snapshots.map((s) => s.watermark));
+    if (this.#eventTime) {
+      this.#watermark = restoredWatermark(snapshots);
       this.#forward = this.#watermark;
       this.#forwarded = this.#watermark;
     }
