@@ -20,6 +20,8 @@ import { checkParallelism, MAX_PARALLELISM } from '../exchange/key-groups.ts';
 import type { Sink } from '../io/sink.ts';
 import type { Source, Split } from '../io/source.ts';
 import { checkLatencyTracking, type LatencyTracking, NO_LATENCY_TRACKING } from '../metrics/latency.ts';
+import { type AsyncFunction, type AsyncSettings, checkAsync } from '../operators/async-function.ts';
+import { AsyncWaitOperator } from '../operators/async-wait.ts';
 import { FilterOperator, type Predicate } from '../operators/filter.ts';
 import type { KeyedProcessFunction } from '../operators/keyed-process.ts';
 import { KeyedProcessOperator } from '../operators/keyed-process-operator.ts';
@@ -150,6 +152,24 @@ export class DataStream<F extends Fields> {
     },
   ): SingleOutputStream<Out> {
     return this.#rows('process', name, options.output, options.sideOutputs ?? [], options.create);
+  }
+
+  /**
+   * Asks somebody outside about each row, many at a time (Flink's `AsyncDataStream`). `create` is called once per subtask. Starts a chain, so
+   * that what waits for answers is not between a source and its watermarks.
+   */
+  asyncWait<Out extends Fields>(
+    name: string,
+    options: AsyncSettings<Out> & { output: Schema<Out>; create: (subtask: number) => AsyncFunction<F, Out> },
+  ): SingleOutputStream<Out> {
+    const settings = { ...options, name } as unknown as ConstructorParameters<typeof AsyncWaitOperator>[0];
+    checkAsync(name, settings);
+    return this.connect(options.output, {
+      kind: 'async',
+      name,
+      chaining: 'head',
+      create: () => new AsyncWaitOperator(settings),
+    });
   }
 
   /** Event time from here on; timestamps are those the source gave. */

@@ -28,10 +28,10 @@ type NullableResult<F extends Fields, Field> = [Field] extends [never]
     ? F[Field]['nullable']
     : boolean;
 
-interface WindowBorders {
+type WindowBorders = {
   readonly window_start: Column<'timestamp', false>;
   readonly window_end: Column<'timestamp', false>;
-}
+};
 
 /** The key, the window (`timed`: it has borders), the aggregates. */
 export type ResultOf<

@@ -124,6 +124,10 @@ export class KeyedProcessOperator extends Operator {
     this.#run();
   }
 
+  override get awaiting(): boolean {
+    return this.#backend.loading;
+  }
+
   override get stateBytes(): number {
     return this.#backend.bytes + this.#eventTimers.bytes + this.#processingTimers.bytes;
   }

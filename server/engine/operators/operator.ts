@@ -109,6 +109,11 @@ export abstract class Operator {
    */
   restore(_snapshots: readonly OperatorSnapshot[]): void {}
 
+  /** Something outside owes an answer, and will call `wake`: there is no use in moving a manual clock before. */
+  get awaiting(): boolean {
+    return false;
+  }
+
   /** Bytes of keyed state held. */
   get stateBytes(): number {
     return 0;

@@ -44,6 +44,8 @@ class HeapBackend implements KeyedStateBackend {
     return true;
   }
 
+  readonly loading = false;
+
   prepared(): boolean {
     return true;
   }

@@ -94,6 +94,8 @@ export interface KeyedStateBackend {
    * Heap: always true.
    */
   prepare(keys: Int32Array, rows: Int32Array | null, count: number): boolean;
+  /** The operator has to wait for `wake` before anything is prepared. Heap: never. */
+  readonly loading: boolean;
   /** Whether the record of this one key is in memory. Heap: always. */
   prepared(key: number): boolean;
   /** What was prepared may go. */

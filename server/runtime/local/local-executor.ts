@@ -37,6 +37,9 @@ export class LocalExecutor {
   /** Readers may ask before the enumerators start. */
   readonly #earlyRequests: SubtaskId[] = [];
   #failure: unknown = null;
+  /** Somebody has been woken since the last look. */
+  #woken = false;
+  #onWake: (() => void) | null = null;
 
   constructor(graph: JobGraph, options: LocalOptions = {}) {
     this.graph = graph;
@@ -67,7 +70,7 @@ export class LocalExecutor {
       nanos: () => this.clock.nanos(),
       host: (id) => ({
         clock: this.clock,
-        wake: () => {},
+        wake: () => this.#wake(),
         levelBackend: options.levelBackend ?? null,
         report: (operator, message) => this.reports.push({ operator, message }),
         enumerator: {
@@ -157,13 +160,47 @@ export class LocalExecutor {
   run(): void {
     this.settle();
     while (!this.finished) {
-      const at = this.#nextWake();
-      if (at === Number.POSITIVE_INFINITY)
-        throw new WeirError('STALLED', `Job ${this.graph.name} has stalled: no subtask has anything to do.`);
-      this.clock.set(Math.max(at, this.clock.now() + 1));
+      this.#jump();
       this.settle();
     }
     this.close();
+  }
+
+  /**
+   * Runs a bounded job whose operators wait for answers from outside. Time stands still while an answer is owed: it comes with the event loop,
+   * and what times out does so only with `advance`.
+   */
+  async runAsync(): Promise<void> {
+    for (;;) {
+      this.#woken = false;
+      this.settle();
+      if (this.finished) break;
+      if (this.#subtasks.some((s) => s.awaiting)) await this.#rung();
+      else this.#jump();
+    }
+    this.close();
+  }
+
+  /** To the next instant at which something is to do. */
+  #jump(): void {
+    const at = this.#nextWake();
+    if (at === Number.POSITIVE_INFINITY)
+      throw new WeirError('STALLED', `Job ${this.graph.name} has stalled: no subtask has anything to do.`);
+    this.clock.set(Math.max(at, this.clock.now() + 1));
+  }
+
+  #wake(): void {
+    this.#woken = true;
+    this.#onWake?.();
+  }
+
+  async #rung(): Promise<void> {
+    if (!this.#woken) {
+      await new Promise<void>((resolve) => {
+        this.#onWake = resolve;
+      });
+    }
+    this.#onWake = null;
   }
 
   close(): void {

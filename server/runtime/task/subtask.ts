@@ -260,6 +260,11 @@ export class Subtask implements Consumer {
     return at;
   }
 
+  /** Something outside owes an answer to one of the operators. */
+  get awaiting(): boolean {
+    return !this.#finished && this.#operators.some((operator) => operator.awaiting);
+  }
+
   step(): Step {
     if (this.#finished) return Step.FINISHED;
     const began = this.#host.clock.nanos();
