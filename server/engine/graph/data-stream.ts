@@ -30,8 +30,8 @@ import { SinkOperator } from '../operators/sink.ts';
 import { WatermarksOperator } from '../operators/watermarks.ts';
 import { DEFAULT_STATE, type StateBackendName, type StateSettings } from '../state/keyed-state.ts';
 import type { WatermarkStrategy } from '../time/watermark-strategy.ts';
-import type { AlignedWindows } from '../window/assigners.ts';
-import type { SessionWindows } from '../window/session-windows.ts';
+import { type GlobalWindow, GlobalWindows, type TimedWindows, type Windows } from '../window/assign.ts';
+import { CountTrigger, PurgingTrigger } from '../window/triggers.ts';
 import { chain } from './chain.ts';
 import type { JobGraph, Partitioner } from './job-graph.ts';
 import { OperatorHandle } from './operator-handle.ts';
@@ -39,7 +39,7 @@ import type { StreamEdge, StreamNode } from './stream-graph.ts';
 import { WindowedStream } from './windowed-stream.ts';
 
 export { OutputTag } from '../operators/process.ts';
-export { type Late, lateTag } from './windowed-stream.ts';
+export { type Late, lateTag } from './window-results.ts';
 
 export interface EnvironmentSettings {
   readonly name: string;
@@ -364,7 +364,15 @@ export class KeyedStream<F extends Fields, K extends keyof F> extends DataStream
     });
   }
 
-  window(windows: AlignedWindows | SessionWindows): WindowedStream<F, K> {
+  /** Windows of time, or `GlobalWindows`, which give results only when a trigger says so. */
+  window(windows: GlobalWindow): WindowedStream<F, K, false>;
+  window(windows: TimedWindows<F>): WindowedStream<F, K>;
+  window(windows: Windows<F>): WindowedStream<F, K, boolean> {
     return new WindowedStream(this, this.#key, windows);
+  }
+
+  /** A result for every `rows` rows of a key, over just those; what is fewer at the end gives none. */
+  countWindow(rows: number): WindowedStream<F, K, false> {
+    return this.window(GlobalWindows.create()).trigger(PurgingTrigger.of(CountTrigger.of(rows)));
   }
 }
