@@ -134,6 +134,8 @@ function text(rows: readonly PlainRow[]): string {
 
 export interface HarnessOptions {
   readonly input: Schema;
+  /** Of operators with two inputs (`pair-harness.ts`). */
+  readonly second?: Schema;
   readonly output: Schema;
   readonly sides?: Readonly<Record<string, Schema>>;
   readonly clock?: ManualClock;
@@ -195,6 +197,7 @@ export class OperatorHarness {
       maxParallelism: options.maxParallelism ?? 128,
       clock: this.clock,
       inputSchema: options.input,
+      secondSchema: options.second ?? null,
       cells: this.cells,
       output,
       sideOutput: (tag) => sides.get(tag) ?? new Output([], this.cells),

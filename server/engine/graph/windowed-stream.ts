@@ -135,7 +135,7 @@ export class WindowedStream<F extends Fields, K extends keyof F> {
       late,
       contents,
     };
-    return this.#stream.connect(results, {
+    return this.#stream.transform(results, {
       kind: 'window',
       name,
       sideOutputs: new Map(late === null ? [] : [[late.tag, late.schema]]),
