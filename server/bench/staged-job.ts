@@ -101,11 +101,11 @@ export class StagedJob {
     const t1 = clock.nanos();
     // Devices are named before the first row.
     if (batch === null) return 0;
-    validate.processBatch(batch);
+    validate.processBatch(batch, 0);
     const good = valid.take();
     const t2 = clock.nanos();
     if (good === null) throw new TypeError('The simulator made a batch without a valid row.');
-    watermarks.processBatch(good);
+    watermarks.processBatch(good, 0);
     const t3 = clock.nanos();
     writer.batch(timed.take() ?? good);
     writer.watermark(timed.watermarkSeen);
@@ -130,7 +130,7 @@ export class StagedJob {
     };
     return {
       ready: () => true,
-      batch: (batch) => timed(() => windows.processBatch(batch)),
+      batch: (batch) => timed(() => windows.processBatch(batch, 0)),
       watermark: (watermark) => timed(() => windows.processWatermark(watermark)),
       idle: () => {},
       marker: () => {},
@@ -212,6 +212,7 @@ function open(operator: Operator, inputSchema: Schema | null, to: Consumer, spli
     },
     clock,
     inputSchema,
+    secondSchema: null,
     cells,
     output: new Output([to], cells),
     sideOutput: () => new Output([], cells),

@@ -70,6 +70,8 @@ export interface JobEdge {
   readonly tag: string | null;
   /** Vertex whose head operator consumes. */
   readonly to: number;
+  /** Which input of that operator: 0, or 1 for the second one. Edges of one input have one schema. */
+  readonly input: number;
   readonly partitioner: Partitioner;
   readonly schema: Schema;
 }

@@ -93,6 +93,11 @@ export class KeyRecords {
     return this.#tables.some((table) => table.has(key));
   }
 
+  /** Whether the state holds something for the current key and namespace. */
+  stored({ name }: StateDescriptor): boolean {
+    return this.#byName.get(name)?.table.get() !== undefined;
+  }
+
   hold(mark: (key: number) => void): void {
     for (const table of this.#tables) table.hold(mark);
   }

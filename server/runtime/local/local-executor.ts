@@ -10,7 +10,8 @@ import { ringBytes } from '#engine/exchange/ring-layout.ts';
 import type { JobGraph } from '#engine/graph/job-graph.ts';
 import type { Enumerator, Split } from '#engine/io/source.ts';
 import type { StateBackendFactory } from '#engine/state/keyed-state.ts';
-import { Step, type Subtask, SubtaskFailure } from '../task/subtask.ts';
+import { Step } from '../task/step.ts';
+import { type Subtask, SubtaskFailure } from '../task/subtask.ts';
 import { channelsOf, newCells, newLatencies, type SubtaskId, wire } from '../task/wiring.ts';
 
 export interface LocalOptions {

@@ -54,7 +54,9 @@ const graph: JobGraph = {
       operator('late-live', 'sink'),
     ),
   ],
-  edges: [{ from: 0, fromOperator: 1, tag: null, to: 1, partitioner: { kind: 'hash', column: 0 }, schema: any }],
+  edges: [
+    { from: 0, fromOperator: 1, tag: null, to: 1, input: 0, partitioner: { kind: 'hash', column: 0 }, schema: any },
+  ],
   latencyTracking: NO_LATENCY_TRACKING,
 };
 
