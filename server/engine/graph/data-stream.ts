@@ -152,9 +152,13 @@ export class DataStream<F extends Fields> {
     return this.#rows('process', name, options.output, options.sideOutputs ?? [], options.create);
   }
 
-  /** Event time from here on; timestamps are those the source gave. */
-  assignTimestampsAndWatermarks(strategy: WatermarkStrategy, name = 'Timestamps/Watermarks'): SingleOutputStream<F> {
-    return this.connect(this.schema, { kind: 'watermarks', name, create: () => new WatermarksOperator(strategy) });
+  /** Event time from here on; timestamps are those the source gave, unless the strategy assigns others. */
+  assignTimestampsAndWatermarks(strategy: WatermarkStrategy<F>, name = 'Timestamps/Watermarks'): SingleOutputStream<F> {
+    return this.connect(this.schema, {
+      kind: 'watermarks',
+      name,
+      create: () => new WatermarksOperator(strategy as unknown as WatermarkStrategy),
+    });
   }
 
   /** Rows of all streams, in no order between them. All have the same schema. */

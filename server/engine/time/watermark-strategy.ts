@@ -1,86 +1,94 @@
-/** How event time advances: which watermarks a stream gets, and when. */
+/**
+ * How event time advances: which watermarks a stream gets, and when.
+ *
+ *   boundedOutOfOrderness(5000, { idleTimeoutMs: 30_000 })
+ *   monotonousTimestamps().withTimestampAssigner((row: Row<typeof Reading.fields>) => row.measured_at)
+ *   forGenerator(() => new EndOfBatchMarks()).withIdleness(30_000)
+ */
 
 import { UsageError } from '#base/errors.ts';
+import type { Fields, Row } from '../batch/schema.ts';
+import type { WatermarkGenerator } from './watermark-generators.ts';
 
-export interface WatermarkStrategy {
+/** Event timestamp of a row, ms; NaN: it has none. `timestamp` is the one the source gave, or NaN. */
+export type TimestampAssigner<F extends Fields> = (row: Row<F>, timestamp: number) => number;
+
+/** `on-event`: after every row that raises it; a number: every so many ms of processing time. */
+export type EmitWatermarks = 'on-event' | number;
+
+/** Flink's `pipeline.auto-watermark-interval`, ms. */
+export const DEFAULT_INTERVAL_MS = 200;
+
+/** How a strategy makes the watermarks of one split. */
+export type WatermarkKind<F extends Fields> =
   /** Rows come at most this much behind the largest timestamp before them, ms; 0: in order. */
-  readonly outOfOrdernessMs: number;
-  /** `on-event`: after every record that raises it; a number: every so many ms of processing time (Flink: 200). */
-  readonly emit: 'on-event' | number;
-  /** A split without rows for this long holds the watermark back no more; null: it always does. */
+  | { readonly kind: 'bounded'; readonly outOfOrdernessMs: number }
+  | { readonly kind: 'custom'; readonly create: () => WatermarkGenerator<F> };
+
+interface Settings<F extends Fields> {
+  readonly watermarks: WatermarkKind<F>;
+  readonly emit: EmitWatermarks;
   readonly idleTimeoutMs: number | null;
+  readonly timestampAssigner: TimestampAssigner<F> | null;
 }
 
-/** Bounded out-of-orderness (`flink-reference` §2). Errors name the setting. */
-export function boundedOutOfOrderness(
-  outOfOrdernessMs: number,
-  options: { emit?: 'on-event' | number; idleTimeoutMs?: number | null } = {},
-): WatermarkStrategy {
-  const emit = options.emit ?? 200;
-  const idleTimeoutMs = options.idleTimeoutMs ?? null;
-  if (!(outOfOrdernessMs >= 0)) throw new UsageError(`Out-of-orderness must be 0 or more, not ${outOfOrdernessMs} ms.`);
-  if (emit !== 'on-event' && !(emit > 0))
-    throw new UsageError(`The watermark interval must be more than 0, not ${emit} ms.`);
-  if (idleTimeoutMs !== null && !(idleTimeoutMs > 0)) {
-    throw new UsageError(`The idle timeout must be more than 0, not ${idleTimeoutMs} ms.`);
-  }
-  return { outOfOrdernessMs, emit, idleTimeoutMs };
-}
+/** Immutable: `with…` gives another one. Errors name the setting. */
+export class WatermarkStrategy<F extends Fields = Fields> {
+  readonly watermarks: WatermarkKind<F>;
+  readonly emit: EmitWatermarks;
+  /** A split without rows for this long holds the watermark back no more, ms; null: it always does. */
+  readonly idleTimeoutMs: number | null;
+  /** Null: rows keep the timestamps that the source gave. */
+  readonly timestampAssigner: TimestampAssigner<F> | null;
 
-/** Strictly ascending timestamps: a bound of 0. */
-export function ascendingTimestamps(
-  options: { emit?: 'on-event' | number; idleTimeoutMs?: number | null } = {},
-): WatermarkStrategy {
-  return boundedOutOfOrderness(0, options);
-}
-
-/** Watermark of one split under a bound: max timestamp - bound - 1, because equal timestamps may still come. */
-export class BoundedOutOfOrderness {
-  readonly #bound: number;
-  maxTimestamp = Number.NEGATIVE_INFINITY;
-
-  constructor(boundMs: number) {
-    this.#bound = boundMs;
+  /** @internal See the functions below. */
+  constructor({ watermarks, emit, idleTimeoutMs, timestampAssigner }: Settings<F>) {
+    if (watermarks.kind === 'bounded' && !(watermarks.outOfOrdernessMs >= 0))
+      throw new UsageError(`Out-of-orderness must be 0 or more, not ${watermarks.outOfOrdernessMs} ms.`);
+    if (emit !== 'on-event' && !(emit > 0))
+      throw new UsageError(`The watermark interval must be more than 0, not ${emit} ms.`);
+    if (idleTimeoutMs !== null && !(idleTimeoutMs > 0))
+      throw new UsageError(`The idle timeout must be more than 0, not ${idleTimeoutMs} ms.`);
+    this.watermarks = watermarks;
+    this.emit = emit;
+    this.idleTimeoutMs = idleTimeoutMs;
+    this.timestampAssigner = timestampAssigner;
   }
 
-  onEvent(timestamp: number): void {
-    if (timestamp > this.maxTimestamp) this.maxTimestamp = timestamp;
+  withIdleness(idleTimeoutMs: number): WatermarkStrategy<F> {
+    return new WatermarkStrategy<F>({ ...this, idleTimeoutMs });
   }
 
-  get watermark(): number {
-    return this.maxTimestamp - this.#bound - 1;
+  /** Rows get their timestamps here, before the generator sees them. */
+  withTimestampAssigner<G extends F>(timestampAssigner: TimestampAssigner<G>): WatermarkStrategy<G> {
+    return new WatermarkStrategy<G>({ ...(this as unknown as Settings<G>), timestampAssigner });
   }
 }
 
-/**
- * Whether a split has gone idle (Flink's WatermarksWithIdleness): idle once more than the timeout has passed between two checks without
- * an event in between, so that it takes at least two checks after the last event.
- */
-export class IdlenessTimer {
-  readonly #timeoutMs: number;
-  #events = 0;
-  #eventsAtCheck = 0;
-  #idleSince: number | null = null;
+interface Timing {
+  readonly emit?: EmitWatermarks;
+  readonly idleTimeoutMs?: number | null;
+}
 
-  constructor(timeoutMs: number) {
-    if (!(timeoutMs > 0)) throw new UsageError(`The idle timeout must be more than 0, not ${timeoutMs} ms.`);
-    this.#timeoutMs = timeoutMs;
-  }
+/** Bounded out-of-orderness (`flink-reference` §2). */
+export function boundedOutOfOrderness(outOfOrdernessMs: number, timing: Timing = {}): WatermarkStrategy {
+  return strategy({ kind: 'bounded', outOfOrdernessMs }, timing);
+}
 
-  activity(): void {
-    this.#events++;
-  }
+/** Timestamps that never go back within a split: a bound of 0. */
+export function monotonousTimestamps(timing: Timing = {}): WatermarkStrategy {
+  return boundedOutOfOrderness(0, timing);
+}
 
-  isIdle(now: number): boolean {
-    if (this.#events !== this.#eventsAtCheck) {
-      this.#eventsAtCheck = this.#events;
-      this.#idleSince = null;
-      return false;
-    }
-    if (this.#idleSince === null) {
-      this.#idleSince = now;
-      return false;
-    }
-    return now - this.#idleSince > this.#timeoutMs;
-  }
+/** Watermarks from a generator of one's own; `create` is called once for every split. */
+export function forGenerator<F extends Fields = Fields>(
+  create: () => WatermarkGenerator<F>,
+  timing: Timing = {},
+): WatermarkStrategy<F> {
+  return strategy({ kind: 'custom', create }, timing);
+}
+
+function strategy<F extends Fields>(watermarks: WatermarkKind<F>, timing: Timing): WatermarkStrategy<F> {
+  const { emit = DEFAULT_INTERVAL_MS, idleTimeoutMs = null } = timing;
+  return new WatermarkStrategy<F>({ watermarks, emit, idleTimeoutMs, timestampAssigner: null });
 }
