@@ -56,6 +56,8 @@ export interface OperatorContext {
 export interface SplitTracker {
   /** Indexes of splits assigned and not finished. */
   readonly active: ReadonlySet<number>;
+  /** `Split.id` of an active one; null: there is none with this index. */
+  nameOf(index: number): string | null;
   /** Changes whenever `active` does. */
   readonly version: number;
 }

@@ -21,17 +21,26 @@ export interface EnumeratorLink {
 export class Splits implements SplitTracker {
   readonly active = new Set<number>();
   version = 0;
+  readonly #names = new Map<number, string>();
   #next = 0;
 
-  add(): number {
+  /** Without `name` it is called by its index. */
+  add(name?: string): number {
     const index = this.#next++;
     this.active.add(index);
+    this.#names.set(index, name ?? `${index}`);
     this.version++;
     return index;
   }
 
   finish(index: number): void {
-    if (this.active.delete(index)) this.version++;
+    if (!this.active.delete(index)) return;
+    this.#names.delete(index);
+    this.version++;
+  }
+
+  nameOf(index: number): string | null {
+    return this.#names.get(index) ?? null;
   }
 }
 
@@ -116,7 +125,7 @@ export class SourceOperator extends Operator {
   }
 
   addSplit(split: Split): void {
-    this.#reader.addSplit(split, this.#splits.add());
+    this.#reader.addSplit(split, this.#splits.add(split.id));
   }
 
   noMoreSplits(): void {

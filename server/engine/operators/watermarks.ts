@@ -20,6 +20,7 @@ import {
   makeGenerate,
   maxTimestamp,
 } from './watermark-loops.ts';
+import type { WatermarkReport } from './watermark-report.ts';
 
 export class WatermarksOperator extends Operator {
   readonly #strategy: WatermarkStrategy;
@@ -43,6 +44,8 @@ export class WatermarksOperator extends Operator {
   #raisedBy = NEVER_INGESTED;
   /** A watermark that found no credits. */
   #held = false;
+  /** `Clock.nanos()` when it was opened. */
+  #since = 0;
 
   constructor(strategy: WatermarkStrategy) {
     super();
@@ -52,6 +55,7 @@ export class WatermarksOperator extends Operator {
 
   override open(context: OperatorContext): void {
     super.open(context);
+    this.#since = context.clock.nanos();
     const input = context.inputSchema as Schema;
     this.#view = RecordBatch.view(input);
     const { watermarks, emit, idleTimeoutMs, timestampAssigner } = this.#strategy;
@@ -169,6 +173,27 @@ export class WatermarksOperator extends Operator {
     const before = split.watermark;
     split.generator.onPeriodicEmit(split);
     if (split.watermark > before) split.roseAt = Math.min(this.#raisedBy, this.output.ingestedAt);
+  }
+
+  /** A `WatermarkReport`, whatever the question. */
+  override inspect(): WatermarkReport {
+    this.#track();
+    const { clock, splits, subtask } = this.context;
+    const [now, nanos] = [clock.now(), clock.nanos()];
+    const instant = (at: number): number => now - (nanos - at) / 1e6;
+    return {
+      subtask,
+      watermark: this.#combined,
+      idle: this.#idle,
+      since: instant(this.#since),
+      splits: [...this.#splits.values()].map((split) => ({
+        name: splits.nameOf(split.index),
+        watermark: split.watermark,
+        idle: split.idle,
+        since: instant(split.roseAt === NEVER_INGESTED ? split.since : split.roseAt),
+        rowsAt: split.rowsAt === NEVER_INGESTED ? null : instant(split.rowsAt),
+      })),
+    };
   }
 
   #setIdle(idle: boolean): void {
