@@ -96,6 +96,7 @@ export class StreamExecutionEnvironment {
       chaining: 'always',
       sideOutputs: new Map(),
       source: null,
+      alignment: null,
       create: null,
       ...node,
     };
@@ -157,6 +158,7 @@ export class DataStream<F extends Fields> {
     return this.connect(this.schema, {
       kind: 'watermarks',
       name,
+      alignment: strategy.alignment,
       create: () => new WatermarksOperator(strategy as unknown as WatermarkStrategy),
     });
   }

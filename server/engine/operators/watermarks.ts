@@ -38,7 +38,10 @@ export class WatermarksOperator extends Operator {
   #idle = false;
   /** Of a task that reads no split at all. */
   readonly #unoccupied: IdlenessTimer | null;
-  /** Time in which timers could not run, ms: the task was held up, so that nobody could have read the splits. It counts for no timeout. */
+  /**
+   * Time in which timers could not run, ms: the task was held up, so that nobody could have read the splits. It counts for no timeout, nor
+   * does time in which the source waited for others.
+   */
   #heldUpMs = 0;
   /** Periodic only: ingestion of the first batch since the last check that had a new largest timestamp. */
   #raisedBy = NEVER_INGESTED;
@@ -139,7 +142,7 @@ export class WatermarksOperator extends Operator {
     this.#heldUpMs += now - this.nextTimer;
     this.nextTimer = now + this.#interval;
     this.#track();
-    const allIdle = this.#check(now - this.#heldUpMs);
+    const allIdle = this.#check(now - this.#heldUpMs - this.context.splits.limits.heldMs(now));
     this.#combine();
     this.#emit(Math.min(this.#raisedBy, this.output.ingestedAt));
     this.#raisedBy = NEVER_INGESTED;
@@ -212,6 +215,8 @@ export class WatermarksOperator extends Operator {
       return;
     }
     this.#emitted = this.#combined;
+    const { alignment } = this.#strategy;
+    if (alignment !== null) this.context.splits.limits.reached(alignment.group, this.#combined);
     this.output.watermark(this.#combined, ingestedAt);
   }
 

@@ -3,7 +3,7 @@
  *
  *   boundedOutOfOrderness(5000, { idleTimeoutMs: 30_000 })
  *   monotonousTimestamps().withTimestampAssigner((row: Row<typeof Reading.fields>) => row.measured_at)
- *   forGenerator(() => new EndOfBatchMarks()).withIdleness(30_000)
+ *   forGenerator(() => new EndOfBatchMarks()).withIdleness(30_000).withWatermarkAlignment('machines', 10_000)
  */
 
 import { UsageError } from '#base/errors.ts';
@@ -25,11 +25,21 @@ export type WatermarkKind<F extends Fields> =
   | { readonly kind: 'bounded'; readonly outOfOrdernessMs: number }
   | { readonly kind: 'custom'; readonly create: () => WatermarkGenerator<F> };
 
+/** Sources in one group wait for each other (`flink-reference` §2.4). */
+export interface WatermarkAlignment {
+  readonly group: string;
+  /** A source subtask stops reading while its watermark is further than this ahead of the smallest in the group, ms. */
+  readonly maxDriftMs: number;
+  /** How often the group is compared, ms of processing time; in a group the shortest counts. */
+  readonly updateIntervalMs: number;
+}
+
 interface Settings<F extends Fields> {
   readonly watermarks: WatermarkKind<F>;
   readonly emit: EmitWatermarks;
   readonly idleTimeoutMs: number | null;
   readonly timestampAssigner: TimestampAssigner<F> | null;
+  readonly alignment: WatermarkAlignment | null;
 }
 
 /** Immutable: `with…` gives another one. Errors name the setting. */
@@ -40,23 +50,34 @@ export class WatermarkStrategy<F extends Fields = Fields> {
   readonly idleTimeoutMs: number | null;
   /** Null: rows keep the timestamps that the source gave. */
   readonly timestampAssigner: TimestampAssigner<F> | null;
+  readonly alignment: WatermarkAlignment | null;
 
   /** @internal See the functions below. */
-  constructor({ watermarks, emit, idleTimeoutMs, timestampAssigner }: Settings<F>) {
+  constructor({ watermarks, emit, idleTimeoutMs, timestampAssigner, alignment }: Settings<F>) {
     if (watermarks.kind === 'bounded' && !(watermarks.outOfOrdernessMs >= 0))
       throw new UsageError(`Out-of-orderness must be 0 or more, not ${watermarks.outOfOrdernessMs} ms.`);
     if (emit !== 'on-event' && !(emit > 0))
       throw new UsageError(`The watermark interval must be more than 0, not ${emit} ms.`);
     if (idleTimeoutMs !== null && !(idleTimeoutMs > 0))
       throw new UsageError(`The idle timeout must be more than 0, not ${idleTimeoutMs} ms.`);
+    if (alignment !== null && !(alignment.maxDriftMs >= 0))
+      throw new UsageError(`The alignment drift must be 0 or more, not ${alignment.maxDriftMs} ms.`);
+    if (alignment !== null && !(alignment.updateIntervalMs > 0))
+      throw new UsageError(`The alignment interval must be more than 0, not ${alignment.updateIntervalMs} ms.`);
     this.watermarks = watermarks;
     this.emit = emit;
     this.idleTimeoutMs = idleTimeoutMs;
     this.timestampAssigner = timestampAssigner;
+    this.alignment = alignment;
   }
 
   withIdleness(idleTimeoutMs: number): WatermarkStrategy<F> {
     return new WatermarkStrategy<F>({ ...this, idleTimeoutMs });
+  }
+
+  /** Sources of a job with the same group stay within `maxDriftMs` of event time. Only where watermarks are made in the source's task. */
+  withWatermarkAlignment(group: string, maxDriftMs: number, updateIntervalMs = 1000): WatermarkStrategy<F> {
+    return new WatermarkStrategy<F>({ ...this, alignment: { group, maxDriftMs, updateIntervalMs } });
   }
 
   /** Rows get their timestamps here, before the generator sees them. */
@@ -90,5 +111,5 @@ export function forGenerator<F extends Fields = Fields>(
 
 function strategy<F extends Fields>(watermarks: WatermarkKind<F>, timing: Timing): WatermarkStrategy<F> {
   const { emit = DEFAULT_INTERVAL_MS, idleTimeoutMs = null } = timing;
-  return new WatermarkStrategy<F>({ watermarks, emit, idleTimeoutMs, timestampAssigner: null });
+  return new WatermarkStrategy<F>({ watermarks, emit, idleTimeoutMs, timestampAssigner: null, alignment: null });
 }

@@ -10,6 +10,7 @@ import { ringBytes } from '#engine/exchange/ring-layout.ts';
 import type { JobGraph } from '#engine/graph/job-graph.ts';
 import type { Enumerator, Split } from '#engine/io/source.ts';
 import type { StateBackendFactory } from '#engine/state/keyed-state.ts';
+import { WatermarkAlignmentCoordinator } from '../job/watermark-alignment.ts';
 import { Step, type Subtask, SubtaskFailure } from '../task/subtask.ts';
 import { channelsOf, newCells, newLatencies, type SubtaskId, wire } from '../task/wiring.ts';
 
@@ -36,6 +37,7 @@ export class LocalExecutor {
   readonly #enumerators = new Map<number, Enumerator>();
   /** Readers may ask before the enumerators start. */
   readonly #earlyRequests: SubtaskId[] = [];
+  readonly alignment: WatermarkAlignmentCoordinator;
   #failure: unknown = null;
 
   constructor(graph: JobGraph, options: LocalOptions = {}) {
@@ -80,6 +82,9 @@ export class LocalExecutor {
         },
       }),
     });
+    this.alignment = new WatermarkAlignmentCoordinator(graph, this.cells, (id, group, allowed) =>
+      this.#subtasks.find((s) => s.vertexIndex === id.vertex && s.index === id.index)?.allow(group, allowed),
+    );
     for (const [vertex, v] of graph.vertices.entries()) {
       const source = v.operators[0]?.source;
       if (!source) continue;
@@ -117,6 +122,7 @@ export class LocalExecutor {
 
   /** Steps subtasks until none can do anything at the present time. */
   settle(): void {
+    this.alignment.update(this.clock.now());
     const live = [...this.#subtasks];
     let still = 0;
     while (still < 2) {
@@ -166,12 +172,17 @@ export class LocalExecutor {
     this.close();
   }
 
+  /** Ends the input where it is; `run` then lets everything read so far go through. */
+  stop(): void {
+    for (const subtask of this.#subtasks) subtask.stop();
+  }
+
   close(): void {
     for (const enumerator of this.#enumerators.values()) enumerator.close();
     for (const subtask of this.#subtasks) subtask.close();
   }
 
   #nextWake(): number {
-    return Math.min(...this.#subtasks.map((s) => s.wakeAt));
+    return Math.min(this.alignment.nextUpdate, ...this.#subtasks.map((s) => s.wakeAt));
   }
 }
