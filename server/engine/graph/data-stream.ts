@@ -25,7 +25,13 @@ import { AsyncWaitOperator } from '../operators/async-wait.ts';
 import { FilterOperator, type Predicate } from '../operators/filter.ts';
 import type { KeyedProcessFunction } from '../operators/keyed-process.ts';
 import { KeyedProcessOperator } from '../operators/keyed-process-operator.ts';
-import { type Collector, type OutputTag, type ProcessFunction, ProcessOperator } from '../operators/process.ts';
+import {
+  type Collector,
+  type OutputTag,
+  type ProcessFunction,
+  ProcessOperator,
+  type StatefulFunction,
+} from '../operators/process.ts';
 import { SinkOperator } from '../operators/sink.ts';
 import { WatermarksOperator } from '../operators/watermarks.ts';
 import { DEFAULT_STATE, type StateBackendName, type StateSettings } from '../state/keyed-state.ts';
@@ -147,13 +153,13 @@ export class DataStream<F extends Fields> {
     });
   }
 
-  /** A function with context and side outputs. `create` is called once per subtask. */
+  /** A function with context and side outputs; an object is opened, and may keep lists as state. `create` is called once per subtask. */
   process<Out extends Fields>(
     name: string,
     options: {
       output: Schema<Out>;
       sideOutputs?: readonly OutputTag[];
-      create: (subtask: number) => ProcessFunction<F, Out>;
+      create: (subtask: number) => ProcessFunction<F, Out> | StatefulFunction<F, Out>;
     },
   ): SingleOutputStream<Out> {
     return this.#rows('process', name, options.output, options.sideOutputs ?? [], options.create);
@@ -253,9 +259,9 @@ export class DataStream<F extends Fields> {
     name: string,
     output: Schema<Out>,
     tags: readonly OutputTag[],
-    create: (subtask: number) => ProcessFunction<F, Out>,
+    create: (subtask: number) => ProcessFunction<F, Out> | StatefulFunction<F, Out>,
   ): SingleOutputStream<Out> {
-    const rowFunction = create as unknown as (subtask: number) => ProcessFunction<Fields, Fields>;
+    const rowFunction = create as unknown as ConstructorParameters<typeof ProcessOperator>[0]['create'];
     return this.connect(output, {
       kind,
       name,

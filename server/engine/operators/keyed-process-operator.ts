@@ -6,6 +6,7 @@ import type { RecordBatch } from '../batch/record-batch.ts';
 import type { Fields, Row, Schema } from '../batch/schema.ts';
 import { loadKeyed, restoredWatermark, saveKeyed } from '../state/keyed-snapshot.ts';
 import type { Eventually, KeyedStateBackend, StateScope } from '../state/keyed-state.ts';
+import { OperatorLists } from '../state/operator-lists.ts';
 import type { OperatorSnapshot } from '../state/snapshot.ts';
 import { type Key, type KeyInput, StateKeys } from '../state/state-keys.ts';
 import { type Timer, TimerQueue } from '../state/timer-queue.ts';
@@ -19,7 +20,7 @@ import {
   type OnTimerContext,
 } from './keyed-process.ts';
 import { NO_WATERMARK, Operator, type OperatorContext } from './operator.ts';
-import { narrowing, type OutputTag } from './process.ts';
+import { narrowing, type OutputTag, openContext } from './process.ts';
 
 export interface KeyedProcessSettings {
   readonly name: string;
@@ -40,6 +41,8 @@ export class KeyedProcessOperator extends Operator {
   readonly #drive: KeyedDriver = makeKeyedDriver();
   readonly #timerKey = new Int32Array(1);
   #backend!: KeyedStateBackend;
+  #lists!: OperatorLists;
+  #restored: readonly OperatorSnapshot[] = [];
   #outputs!: BuiltOutputs;
   #cursor!: Cursor;
   #fn!: KeyedProcessFunction<Fields, Fields>;
@@ -86,12 +89,20 @@ export class KeyedProcessOperator extends Operator {
       eventTimers: this.#eventTimers,
       processingTimers: this.#processingTimers,
     });
+    this.#lists = new OperatorLists(name, context);
     this.#fn = create(context.subtask);
+  }
+
+  /** State is declared before it is taken over, so that it is migrated on its way in. */
+  override start(): void {
     this.#fn.open?.({
-      subtask: context.subtask,
-      parallelism: context.parallelism,
+      ...openContext(this.context, this.#lists),
       getState: (descriptor) => this.#backend.state(descriptor),
     });
+    loadKeyed(this.#parts, this.#restored, this.context);
+    this.#restored = [];
+    this.#call.due = this.#eventTimers.next;
+    this.nextTimer = this.#processingTimers.next;
   }
 
   processBatch(batch: RecordBatch): void {
@@ -134,18 +145,18 @@ export class KeyedProcessOperator extends Operator {
 
   override snapshot(): Eventually<OperatorSnapshot> {
     const { watermark } = this.#call;
+    const operator = this.#lists.save();
     const keyed = saveKeyed(this.#parts, this.context.maxParallelism);
     return keyed instanceof Promise
-      ? keyed.then((groups) => ({ watermark, keyed: groups, operator: {} }))
-      : { watermark, keyed, operator: {} };
+      ? keyed.then((groups) => ({ watermark, keyed: groups, operator }))
+      : { watermark, keyed, operator };
   }
 
   override restore(snapshots: readonly OperatorSnapshot[]): void {
-    loadKeyed(this.#parts, snapshots, this.context);
+    this.#restored = snapshots;
+    this.#lists.load(snapshots);
     this.#call.watermark = restoredWatermark(snapshots);
     this.#forwarded = this.#call.watermark;
-    this.#call.due = this.#eventTimers.next;
-    this.nextTimer = this.#processingTimers.next;
   }
 
   override close(): void {

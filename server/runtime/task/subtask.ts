@@ -195,6 +195,7 @@ export class Subtask implements Consumer {
         report: (message) => this.#host.report(spec.id, message),
         wake: () => this.#host.wake(),
       });
+      operator.start();
       this.#operators[o] = operator;
     }
     this.#chain.push(...(made as ChainedOperator[]));
