@@ -86,6 +86,11 @@ export class TimerQueue {
     this.#pop();
   }
 
+  /** All there are, in no order. */
+  all(): readonly Timer[] {
+    return this.#heap.filter((entry) => !entry.deleted);
+  }
+
   /** Keys that have timers. */
   keys(): IterableIterator<number> {
     return this.#newest.keys();
