@@ -1,14 +1,15 @@
-/** Two streams of different rows with one operator behind both, as a job writes it: `a.connect(b).process(…)`. */
+/** Functions behind keyed streams, and behind two streams of different rows at once, as a job writes them: `a.connect(b).process(…)`. */
 
 import { UsageError, WeirError } from '#base/errors.ts';
 import type { Fields, Schema } from '../batch/schema.ts';
 import type { BroadcastProcessFunction, KeyedBroadcastProcessFunction } from '../operators/broadcast-process.ts';
 import type { CoProcessFunction, KeyedCoProcessFunction } from '../operators/co-process.ts';
 import { FunctionOperator, type FunctionSettings, type OperatorFunction } from '../operators/function-operator.ts';
-import type { OutputTag } from '../operators/process.ts';
+import type { KeyedProcessFunction } from '../operators/keyed-process.ts';
+import type { OutputTag, ProcessFunction } from '../operators/process.ts';
 import { BroadcastStates } from '../state/broadcast-states.ts';
 import type { StateDescriptor } from '../state/descriptors.ts';
-import type { DataStream, KeyedStream, SingleOutputStream } from './data-stream.ts';
+import type { DataStream, SingleOutputStream } from './data-stream.ts';
 import type { StreamEdge } from './stream-graph.ts';
 
 export interface ConnectedOptions<Out extends Fields, Fn> {
@@ -16,6 +17,14 @@ export interface ConnectedOptions<Out extends Fields, Fn> {
   readonly sideOutputs?: readonly OutputTag[];
   /** Called once per subtask. */
   readonly create: (subtask: number) => Fn;
+}
+
+/** A stream keyed by any of its columns. */
+export type Keyed<F extends Fields> = DataStream<F> & { readonly key: number };
+
+interface KeyOfStream {
+  readonly schema: Schema;
+  readonly key: number;
 }
 
 /** What the second input of an operator is made of. */
@@ -47,19 +56,42 @@ export function connectFunction<Out extends Fields>(
 }
 
 /** Kind of the keys of a stream, as keyed state has them. */
-export function keyKindOf({ schema, key }: Pick<KeyedStream<Fields, string>, 'schema' | 'key'>): 'string' | 'i32' {
+export function keyKindOf({ schema, key }: KeyOfStream): 'string' | 'i32' {
   return schema.columns[key]?.kind === 'string' ? 'string' : 'i32';
 }
 
 /** The same of two streams; refuses those that cannot have a key in common. */
-export function commonKeyKind(
-  name: string,
-  first: Pick<KeyedStream<Fields, string>, 'schema' | 'key'>,
-  second: Pick<KeyedStream<Fields, string>, 'schema' | 'key'>,
-): 'string' | 'i32' {
+export function commonKeyKind(name: string, first: KeyOfStream, second: KeyOfStream): 'string' | 'i32' {
   const [one, two] = [keyKindOf(first), keyKindOf(second)];
   if (one === two) return one;
   throw new WeirError('KEY_KINDS', `${name}: the keys of both streams must be of one kind, not ${one} and ${two}.`);
+}
+
+/** A function with state and timers behind one stream; a plain one sees its rows and nothing else. */
+export function keyedProcess<F extends Fields, Out extends Fields>(
+  stream: Keyed<F>,
+  name: string,
+  options: ConnectedOptions<Out, KeyedProcessFunction<F, Out> | ProcessFunction<F, Out>>,
+): SingleOutputStream<Out> {
+  const tags = options.sideOutputs ?? [];
+  const settings: FunctionSettings = {
+    name,
+    keyKind: keyKindOf(stream),
+    inputs: [{ key: stream.key, method: 'processElement' }],
+    output: options.output,
+    tags,
+    broadcast: [],
+    create: (subtask) => {
+      const fn = options.create(subtask);
+      return (typeof fn === 'function' ? { processElement: fn } : fn) as OperatorFunction;
+    },
+  };
+  return stream.transform(options.output, {
+    kind: 'process',
+    name,
+    sideOutputs: new Map(tags.map((tag) => [tag.id, tag.schema])),
+    create: () => new FunctionOperator(settings),
+  });
 }
 
 /** Streams without a key in common: rows go to any subtask, as each stream says. */
@@ -96,8 +128,8 @@ export class ConnectedStreams<A extends Fields, B extends Fields> {
 
 /** Rows of both streams with the same key go to the same subtask, and share state and timers. */
 export class KeyedConnectedStreams<A extends Fields, B extends Fields> extends ConnectedStreams<A, B> {
-  declare readonly first: KeyedStream<A, keyof A>;
-  declare readonly second: KeyedStream<B, keyof B>;
+  declare readonly first: Keyed<A>;
+  declare readonly second: Keyed<B>;
 
   override process<Out extends Fields>(
     name: string,
@@ -157,7 +189,7 @@ export class BroadcastConnectedStream<A extends Fields, B extends Fields> {
 }
 
 export class KeyedBroadcastConnectedStream<A extends Fields, B extends Fields> extends BroadcastConnectedStream<A, B> {
-  declare readonly first: KeyedStream<A, keyof A>;
+  declare readonly first: Keyed<A>;
 
   override process<Out extends Fields>(
     name: string,
