@@ -60,6 +60,14 @@ describe.each(JOBS)('weir run $name', ({ name, directory, flags: own }) => {
     expect(stdout).toContain('hash(device_id)');
   });
 
+  it.runIf(name === 'alerts')('gives the same rows with its state on disk', async () => {
+    const many = 'devices=30k,events=90k,tick=0.5,seed=3,disorder=exp:1s';
+    const onDisk = ['--state-backend', 'level', '--state-cache', '1MiB'];
+    const [heap, level] = [await run('--simulate', many), await run('--simulate', many, ...onDisk)];
+    expect(heap.rows.length).toBeGreaterThan(1000);
+    expect(level.rows).toEqual(heap.rows);
+  });
+
   it('refuses a flag that it does not have', async () => {
     const { stderr, code } = await weir(['run', name, '--nosuchflag']);
     expect([code, stderr]).toEqual([2, expect.stringContaining('--nosuchflag')]);

@@ -14,7 +14,8 @@ import { OPERATOR_CELLS } from '#engine/metrics/cells.ts';
 import type { Operator } from '#engine/operators/operator.ts';
 import { type Consumer, Output } from '#engine/operators/output.ts';
 import { SourceOperator, Splits } from '#engine/operators/source.ts';
-import { buildBenchJob, IOT, iotParams } from './jobs.ts';
+import { IOT, iotParams } from './iot-params.ts';
+import { buildBenchJob } from './jobs.ts';
 
 export const STAGES = ['generate', 'validate', 'watermarks', 'partition and write', 'read', 'windows'] as const;
 export type Stage = (typeof STAGES)[number];

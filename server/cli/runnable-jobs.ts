@@ -1,7 +1,9 @@
 /** The jobs that `weir run` can run: their flags, and what they make of them. */
 
-import type { Command } from 'commander';
-import { duration } from './flags.ts';
+import { type Command, Option } from 'commander';
+import { UsageError } from '#base/errors.ts';
+import { DEFAULT_STATE, type StateBackendName, type StateSettings } from '#engine/state/keyed-state.ts';
+import { bytes, duration } from './flags.ts';
 import { addIotFlags, addReadingsFlags, type IotFlags, type IotPlan } from './iot-options.ts';
 
 export interface RunFlags extends IotFlags {
@@ -10,6 +12,9 @@ export interface RunFlags extends IotFlags {
   gap?: number;
   /** ms. */
   silence?: number;
+  stateBackend?: StateBackendName;
+  /** Bytes. */
+  stateCache?: number;
 }
 
 export interface RunnableJob {
@@ -23,6 +28,28 @@ export interface RunnableJob {
   readonly results: string;
   /** For its help. */
   readonly examples: readonly string[];
+}
+
+/** Flags of jobs that keep state of their own. */
+function addStateFlags(command: Command): Command {
+  return command
+    .addOption(
+      new Option(
+        '--state-backend <backend>',
+        'where state lives: in memory, or on disk where it does not fit (default: heap)',
+      ).choices(['heap', 'level']),
+    )
+    .option(
+      '--state-cache <size>',
+      'memory for state that lives on disk, per subtask (default: 64MiB)',
+      bytes({ min: 1 << 20, max: 2 ** 40 }),
+    );
+}
+
+function stateOf({ stateBackend = DEFAULT_STATE.stateBackend, stateCache }: RunFlags): StateSettings {
+  if (stateCache !== undefined && stateBackend === 'heap')
+    throw new UsageError('--state-cache is for state on disk: add --state-backend level.');
+  return { stateBackend, stateCacheBytes: stateCache ?? DEFAULT_STATE.stateCacheBytes };
 }
 
 const span = duration({ min: 1, max: 100 * 86_400_000, says: 'a time from 1ms to 100d' });
@@ -58,12 +85,12 @@ export const RUNNABLE: readonly RunnableJob[] = [
     name: 'alerts',
     description: 'devices that fall silent, come back, or leave their usual range',
     addFlags: (command) =>
-      addReadingsFlags(command).option(
+      addStateFlags(addReadingsFlags(command)).option(
         '--silence <duration>',
         'a device without readings for so long is silent (default: 60s)',
         span,
       ),
-    params: ({ params }, { silence }) => ({ ...params, silenceMs: silence ?? 60_000 }),
+    params: ({ params }, flags) => ({ ...params, silenceMs: flags.silence ?? 60_000, state: stateOf(flags) }),
     results: 'alerts',
     examples: [
       'weir run alerts --input readings.ndjson --silence 30s',

@@ -1,9 +1,10 @@
 import { describe, expect, it } from 'vitest';
+import { DEFAULT_STATE } from '#engine/state/keyed-state.ts';
 import { reading, runReadings } from '#testing/run-readings.ts';
 import { buildAlerts } from './alerts.ts';
 
 const alerts = (...readings: Parameters<typeof runReadings>[2]) =>
-  runReadings((params) => buildAlerts({ ...params, silenceMs: 1000 }), 'alerts', readings);
+  runReadings((params) => buildAlerts({ ...params, silenceMs: 1000, state: DEFAULT_STATE }), 'alerts', readings);
 
 describe('alerts', () => {
   it('a device without readings for a while is silent, once, and then back', () => {

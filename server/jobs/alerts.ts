@@ -17,7 +17,7 @@ import type {
 import { MAX_WATERMARK } from '#engine/operators/operator.ts';
 import type { Collector } from '#engine/operators/process.ts';
 import { mapState, valueState } from '#engine/state/descriptors.ts';
-import type { MapState, ValueState } from '#engine/state/keyed-state.ts';
+import type { MapState, StateSettings, ValueState } from '#engine/state/keyed-state.ts';
 import { timeToLive } from '#engine/state/ttl.ts';
 import { inEventTime, type ReadingsParams, showErrors, showResults, validReadings } from './readings.ts';
 
@@ -35,6 +35,7 @@ export const Alert = schema({
 export interface AlertsParams extends ReadingsParams {
   /** A device without readings for so long is silent, ms of event time. */
   readonly silenceMs: number;
+  readonly state: StateSettings;
 }
 
 /** What a sensor usually says: an average that follows slowly, and how far values are from it on average. */
@@ -104,7 +105,12 @@ class Alerts implements KeyedProcessFunction<In, Out> {
 
 export function buildAlerts(params: AlertsParams): JobGraph {
   const { parallelism, rollIntervalMs } = params;
-  const env = new StreamExecutionEnvironment({ name: 'alerts', parallelism: parallelism.window, rollIntervalMs });
+  const env = new StreamExecutionEnvironment({
+    name: 'alerts',
+    parallelism: parallelism.window,
+    rollIntervalMs,
+    ...params.state,
+  });
   const valid = validReadings(env, params);
   const alerts = inEventTime(valid, params)
     .keyBy('device_id')

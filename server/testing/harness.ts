@@ -21,7 +21,7 @@ import type { Operator } from '#engine/operators/operator.ts';
 import { type Consumer, Output } from '#engine/operators/output.ts';
 import { Splits } from '#engine/operators/source.ts';
 import { heapBackend } from '#engine/state/heap-backend.ts';
-import type { StateBackendFactory } from '#engine/state/keyed-state.ts';
+import { DEFAULT_STATE, type StateBackendFactory } from '#engine/state/keyed-state.ts';
 import type { OperatorSnapshot } from '#engine/state/snapshot.ts';
 
 export type PlainRow = Readonly<Record<string, unknown>>;
@@ -211,7 +211,11 @@ export class OperatorHarness {
           maxParallelism: options.maxParallelism ?? 128,
           keys,
           cells: this.cells,
+          cacheBytes: DEFAULT_STATE.stateCacheBytes,
           wake: () => {},
+          fail: (error) => {
+            throw error;
+          },
         }),
       own: (dictionary) => this.owned.push(dictionary),
       report: (message) => this.reports.push(message),

@@ -25,7 +25,7 @@ export function chain(
   name: string,
   nodes: readonly StreamNode[],
   parallelism: number,
-  settings: Pick<JobGraph, 'latencyTracking' | 'stateBackend'>,
+  settings: Pick<JobGraph, 'latencyTracking' | 'state'>,
 ): JobGraph {
   if (!nodes.some((n) => n.source !== null)) throw new WeirError('NO_SOURCE', `Job ${name} has no source.`);
   const ids = operatorIds(name, nodes);

@@ -28,10 +28,10 @@ import { type Collector, type OutputTag, type ProcessFunction, ProcessOperator }
 import { SinkOperator } from '../operators/sink.ts';
 import { WatermarksOperator } from '../operators/watermarks.ts';
 import type { StateDescriptor } from '../state/descriptors.ts';
-import type { StateBackendName } from '../state/keyed-state.ts';
+import { DEFAULT_STATE, type StateSettings } from '../state/keyed-state.ts';
 import type { WatermarkStrategy } from '../time/watermark-strategy.ts';
-import type { AlignedWindows } from '../window/assigners.ts';
-import type { SessionWindows } from '../window/session-windows.ts';
+import { type GlobalWindow, GlobalWindows, type TimedWindows, type Windows } from '../window/assign.ts';
+import { CountTrigger, PurgingTrigger } from '../window/triggers.ts';
 import { chain } from './chain.ts';
 import {
   BroadcastConnectedStream,
@@ -41,6 +41,7 @@ import {
   KeyedConnectedStreams,
   keyedProcess,
 } from './connected-streams.ts';
+import type { EnvironmentSettings } from './environment-settings.ts';
 import type { JobGraph, Partitioner } from './job-graph.ts';
 import { CoGroupedWindows, IntervalJoin, JoinedWindows, PairedStreams } from './joined-streams.ts';
 import { OperatorHandle } from './operator-handle.ts';
@@ -48,26 +49,14 @@ import type { StreamEdge, StreamNode } from './stream-graph.ts';
 import { WindowedStream } from './windowed-stream.ts';
 
 export { OutputTag } from '../operators/process.ts';
-export { type Late, lateTag } from './windowed-stream.ts';
-
-export interface EnvironmentSettings {
-  readonly name: string;
-  /** Of operators that set none. */
-  readonly parallelism?: number;
-  /** How often sinks commit in a job without checkpoints, ms. */
-  readonly rollIntervalMs?: number;
-  /** Latency markers; without them only sinks measure. */
-  readonly latencyTracking?: LatencyTracking;
-  /** Where keyed state lives: `heap` (default), or `level` for state larger than memory. Results are the same. */
-  readonly stateBackend?: StateBackendName;
-}
+export { type Late, lateTag } from './window-results.ts';
 
 export class StreamExecutionEnvironment {
   readonly name: string;
   readonly parallelism: number;
   readonly rollIntervalMs: number;
   readonly latencyTracking: LatencyTracking;
-  readonly stateBackend: StateBackendName;
+  readonly state: StateSettings;
   readonly #nodes: StreamNode[] = [];
 
   constructor(settings: EnvironmentSettings) {
@@ -76,7 +65,10 @@ export class StreamExecutionEnvironment {
     this.rollIntervalMs = settings.rollIntervalMs ?? 10_000;
     this.latencyTracking = settings.latencyTracking ?? NO_LATENCY_TRACKING;
     checkLatencyTracking(this.latencyTracking);
-    this.stateBackend = settings.stateBackend ?? 'heap';
+    this.state = {
+      stateBackend: settings.stateBackend ?? DEFAULT_STATE.stateBackend,
+      stateCacheBytes: settings.stateCacheBytes ?? DEFAULT_STATE.stateCacheBytes,
+    };
     checkParallelism(this.parallelism, MAX_PARALLELISM, `Job ${settings.name}`);
   }
 
@@ -93,8 +85,8 @@ export class StreamExecutionEnvironment {
 
   /** Tasks and exchanges, chained. Errors name the operator and what is wrong with it. */
   jobGraph(): JobGraph {
-    const { latencyTracking, stateBackend } = this;
-    return chain(this.name, this.#nodes, this.parallelism, { latencyTracking, stateBackend });
+    const { latencyTracking, state } = this;
+    return chain(this.name, this.#nodes, this.parallelism, { latencyTracking, state });
   }
 
   /** @internal */
@@ -391,7 +383,15 @@ export class KeyedStream<F extends Fields, K extends keyof F> extends DataStream
     return new IntervalJoin(this, other);
   }
 
-  window(windows: AlignedWindows | SessionWindows): WindowedStream<F, K> {
+  /** Windows of time, or `GlobalWindows`, which give results only when a trigger says so. */
+  window(windows: GlobalWindow): WindowedStream<F, K, false>;
+  window(windows: TimedWindows<F>): WindowedStream<F, K>;
+  window(windows: Windows<F>): WindowedStream<F, K, boolean> {
     return new WindowedStream(this, this.key, windows);
+  }
+
+  /** A result for every `rows` rows of a key, over just those; what is fewer at the end gives none. */
+  countWindow(rows: number): WindowedStream<F, K, false> {
+    return this.window(GlobalWindows.create()).trigger(PurgingTrigger.of(CountTrigger.of(rows)));
   }
 }

@@ -12,7 +12,7 @@ import type { Fields, Schema } from '../batch/schema.ts';
 import type { Source } from '../io/source.ts';
 import type { LatencyTracking } from '../metrics/latency.ts';
 import type { Operator } from '../operators/operator.ts';
-import type { StateBackendName } from '../state/keyed-state.ts';
+import type { StateSettings } from '../state/keyed-state.ts';
 
 export type Partitioner =
   /** Subtask i to subtask i; both sides have the same parallelism. */
@@ -78,8 +78,7 @@ export interface JobEdge {
 
 export interface JobGraph {
   readonly name: string;
-  /** Where keyed state lives. */
-  readonly stateBackend: StateBackendName;
+  readonly state: StateSettings;
   /** Topologically sorted. */
   readonly vertices: readonly JobVertex[];
   readonly edges: readonly JobEdge[];

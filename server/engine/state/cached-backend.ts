@@ -38,7 +38,6 @@ const SWEPT_PER_WRITE = 2;
 
 export interface CachedBackendOptions extends StateBackendOptions {
   readonly store: RecordStore;
-  readonly cacheBytes: number;
 }
 
 /** A record for the store; null: it goes. */

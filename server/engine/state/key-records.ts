@@ -138,7 +138,9 @@ export class KeyRecords {
   }
 
   visit(): void {
-    for (const { table, entries } of this.#visited) table.visit(entries);
+    for (const { table, entries } of this.#visited) {
+      if (this.scope.now >= table.quietUntil) table.visit(entries);
+    }
   }
 
   /** Forgets a key, as if its record were somewhere else. */

@@ -135,11 +135,23 @@ export interface StateBackendOptions {
   readonly keys: StateKeys;
   /** Cells of the operator: expired entries are counted in `EXPIRED`. */
   readonly cells: Float64Array;
+  /** For backends whose records lie elsewhere: bytes that may be in memory. */
+  readonly cacheBytes: number;
   /** Records that were being loaded are there. */
   wake(): void;
+  /** State cannot be read or written any more: the job fails. */
+  fail(error: Error): void;
 }
 
 export type StateBackendFactory = (options: StateBackendOptions) => KeyedStateBackend;
 
 /** Where keyed state lives: objects in memory, or LevelDB with a cache in front. */
 export type StateBackendName = 'heap' | 'level';
+
+export interface StateSettings {
+  readonly stateBackend: StateBackendName;
+  /** Of `level`: bytes of each operator's and subtask's cache. */
+  readonly stateCacheBytes: number;
+}
+
+export const DEFAULT_STATE: StateSettings = { stateBackend: 'heap', stateCacheBytes: 64 << 20 };

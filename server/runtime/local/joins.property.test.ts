@@ -99,7 +99,7 @@ function windowsAround(windows: AlignedWindows, time: number): [start: number, e
 }
 
 describe('jobs with two inputs against plain models, whatever the batches, channels and parallelism', () => {
-  it('DT10 interval join: all pairs within the bounds', () => {
+  it('IJ8 interval join: all pairs within the bounds', () => {
     let seen = 0;
     fc.assert(
       fc.property(shape, fc.integer({ min: -8, max: 8 }), fc.nat(9), (s, lower, width) => {
@@ -126,7 +126,7 @@ describe('jobs with two inputs against plain models, whatever the batches, chann
     expect(seen).toBeGreaterThan(5000);
   });
 
-  it('DT11 window join and co-group: all pairs, and all rows, of a key and window', () => {
+  it('WJ8 window join and co-group: all pairs, and all rows, of a key and window', () => {
     const windows = fc.constantFrom<AlignedWindows>(
       TumblingEventTimeWindows.of(7),
       SlidingEventTimeWindows.of(9, 4),
@@ -180,7 +180,7 @@ describe('jobs with two inputs against plain models, whatever the batches, chann
     expect(seen).toBeGreaterThan(5000);
   });
 
-  it('DT12 connect with timers: what both streams have added of a key by an instant', () => {
+  it('TI13 connect with timers: what both streams have added of a key by an instant', () => {
     fc.assert(
       fc.property(shape, fc.boolean(), (s, forward) => {
         const { lefts, rights, run } = job(s);

@@ -3,6 +3,7 @@ import { f64, schema } from '#engine/batch/schema.ts';
 import type { JobGraph, JobOperator, JobVertex } from '#engine/graph/job-graph.ts';
 import { cellsPerTask, OperatorCell, operatorCells, TaskCell } from '#engine/metrics/cells.ts';
 import { NO_LATENCY_TRACKING } from '#engine/metrics/latency.ts';
+import { DEFAULT_STATE } from '#engine/state/keyed-state.ts';
 import { JobHistory } from './history.ts';
 import { JobSampler } from './sampler.ts';
 
@@ -30,7 +31,7 @@ const vertex = (parallelism: number, links: JobVertex['links'], ...operators: Jo
 /** readings -> validate -(errors)-> errors-live ═hash═> windows -> results-live, -(late)-> late-live */
 const graph: JobGraph = {
   name: 'iot',
-  stateBackend: 'heap',
+  state: DEFAULT_STATE,
   vertices: [
     vertex(
       2,

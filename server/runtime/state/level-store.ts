@@ -3,7 +3,7 @@
  * snapshot's business, never that of these files.
  */
 
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { Level } from 'level';
 import { messageOf, WeirError } from '#base/errors.ts';
@@ -17,21 +17,10 @@ const WRITE_BUFFER_BYTES = 8 << 20;
 /** Entries that a look at everything takes at a time. */
 const CHUNK = 1000;
 
-export interface LevelBackendOptions {
-  /** Each store makes a directory of its own in here, and removes it. */
-  readonly directory: string;
-  /** Records in memory, per operator and subtask. */
-  readonly cacheBytes: number;
-}
-
-/** `fail` is told when the disk does not do what it should; the job cannot go on then. */
-export function levelBackend(options: LevelBackendOptions, fail: (error: Error) => void): StateBackendFactory {
-  return (context) =>
-    new CachedBackend({
-      ...context,
-      cacheBytes: options.cacheBytes,
-      store: new LevelStore(options.directory, context.operator, fail),
-    });
+/** `directory`: where each store makes a directory of its own, and removes it. */
+export function levelBackend(directory: string): StateBackendFactory {
+  return (options) =>
+    new CachedBackend({ ...options, store: new LevelStore(directory, options.operator, options.fail) });
 }
 
 export class LevelStore implements RecordStore {
@@ -40,13 +29,19 @@ export class LevelStore implements RecordStore {
   readonly #operator: string;
   readonly #fail: (error: Error) => void;
   #closed = false;
-  /** Requests that have not been answered. */
-  pending = 0;
 
+  /** `fail` is told when the disk does not do what it should. */
   constructor(directory: string, operator: string, fail: (error: Error) => void) {
     this.#operator = operator;
     this.#fail = fail;
-    this.#directory = mkdtempSync(join(directory, 'state-'));
+    try {
+      mkdirSync(directory, { recursive: true });
+      this.#directory = mkdtempSync(join(directory, 'state-'));
+    } catch (error) {
+      throw new WeirError('STATE_STORE', `${operator}: state could not be kept in ${directory}: ${messageOf(error)}.`, {
+        cause: error,
+      });
+    }
     // Opens by itself; what is asked before waits.
     this.#db = new Level<Uint8Array, Uint8Array>(this.#directory, {
       keyEncoding: 'view',
@@ -101,14 +96,11 @@ export class LevelStore implements RecordStore {
   }
 
   #ask<T>(answer: Promise<T>, what: 'read' | 'written', done: (value: T) => void): void {
-    this.pending++;
     answer.then(
       (value) => {
-        this.pending--;
         if (!this.#closed) done(value);
       },
       (error: unknown) => {
-        this.pending--;
         if (this.#closed) return;
         const cause = error instanceof Error && error.cause !== undefined ? error.cause : error;
         this.#fail(

@@ -29,6 +29,8 @@ export interface ChainParts {
   readonly writers: ReadonlyMap<number, PartitionWriter>;
   /** Strings of the source, if this is a source's task. */
   readonly sourceDictionary: Dictionary;
+  /** Takes what an operator cannot throw, because it happened outside of any call. */
+  readonly fail: (error: Error) => void;
 }
 
 export interface Chain {
@@ -89,7 +91,9 @@ export function openChain(parts: ChainParts): Chain {
           maxParallelism: vertex.maxParallelism,
           keys,
           cells,
+          cacheBytes: graph.state.stateCacheBytes,
           wake: () => host.wake(),
+          fail: parts.fail,
         }),
       own: (dictionary) => dictionaries.push(dictionary),
       report: (message) => host.report(spec.id, message),
@@ -100,7 +104,7 @@ export function openChain(parts: ChainParts): Chain {
 }
 
 function stateBackend(graph: JobGraph, host: SubtaskHost, options: StateBackendOptions): KeyedStateBackend {
-  const make = graph.stateBackend === 'level' ? host.levelBackend : heapBackend;
+  const make = graph.state.stateBackend === 'level' ? host.levelBackend : heapBackend;
   if (make === null) {
     throw new WeirError(
       'NO_LEVEL_BACKEND',
