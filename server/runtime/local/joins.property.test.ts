@@ -4,7 +4,7 @@ import { Random } from '#base/random.ts';
 import { f64, i32, schema, string } from '#engine/batch/schema.ts';
 import { type DataStream, StreamExecutionEnvironment } from '#engine/graph/data-stream.ts';
 import type { Sink } from '#engine/io/sink.ts';
-import { valueState } from '#engine/state/descriptors.ts';
+import { mapState, valueState } from '#engine/state/descriptors.ts';
 import type { ValueState } from '#engine/state/keyed-state.ts';
 import { boundedOutOfOrderness } from '#engine/time/watermark-strategy.ts';
 import {
@@ -229,5 +229,40 @@ describe('jobs with two inputs against plain models, whatever the batches, chann
       }),
       { numRuns: 300 },
     );
+  });
+});
+
+describe('a job with a broadcast stream', () => {
+  it('BC1 every subtask gets every broadcast row, whatever the channels', () => {
+    const limits = mapState<number, string>('limits');
+    for (const channels of ['direct', 'ring', 'mixed'] as const) {
+      for (let seed = 1; seed <= 20; seed++) {
+        const random = new Random(seed);
+        const env = new StreamExecutionEnvironment({ name: 'rules', parallelism: 3 });
+        const keys = Array.from({ length: 12 }, (_, v) => ({ row: { k: `k${v}`, v }, time: v }));
+        const rules = Array.from({ length: 30 }, (_, w) => ({ row: { w, of: `rule${w}` }, time: w }));
+        const cut = () => 1 + random.below(5);
+        const a = env.fromSource(fromRows(A, keys, { cut }), 'a').setParallelism(1);
+        const b = env.fromSource(fromRows(B, rules, { cut, splits: 2 }), 'b').setParallelism(2);
+        const sink = new CollectSink();
+        a.keyBy('k')
+          .connect(b.broadcast(limits))
+          .process('rules', {
+            output: schema({ k: string(), rules: i32() }),
+            create: () => ({
+              processElement: (_row, ctx) => ctx.timerService.registerEventTimeTimer(1_000_000),
+              processBroadcastElement: (row, ctx) => ctx.getBroadcastState(limits).put(row.w, row.of),
+              // Runs at the end of both streams.
+              onTimer: (_time, ctx, out) => {
+                out.collect({ k: `${ctx.currentKey}`, rules: [...ctx.getBroadcastState(limits).keys()].length });
+              },
+            }),
+          })
+          .sinkTo(sink as Sink, 'out');
+        new LocalExecutor(env.jobGraph(), { seed, channels }).run();
+        const got = sink.rows.map(({ row }) => `${row.k} ${row.rules}`).sort();
+        expect(got).toEqual(keys.map(({ row }) => `${row.k} 30`).sort());
+      }
+    }
   });
 });
