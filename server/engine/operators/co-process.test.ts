@@ -304,6 +304,21 @@ describe('connected streams', () => {
     expect(new Set(ids(build(2))).size).toBe(4);
   });
 
+  it('TI10 have another id where a stream is united with the other input', () => {
+    const idOf = (side: 'first' | 'second'): string | undefined => {
+      const env = new StreamExecutionEnvironment({ name: 'pair' });
+      const source = (name: string) => env.fromSource(fromRows(A, []), name);
+      const [a, b, c] = [source('a'), source('b'), source('c')];
+      const [first, second] = side === 'first' ? [a.union(b), c] : [a, b.union(c)];
+      first.connect(second).process('both', {
+        output: Out,
+        create: () => ({ processElement1: () => {}, processElement2: () => {} }),
+      });
+      return env.jobGraph().vertices.at(-1)?.id;
+    };
+    expect(idOf('first')).not.toBe(idOf('second'));
+  });
+
   it('TI10 refuse keys of different kinds, and streams of two jobs', () => {
     const streams = () => {
       const env = new StreamExecutionEnvironment({ name: 'pair' });
