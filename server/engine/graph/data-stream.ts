@@ -37,6 +37,7 @@ import {
   BroadcastConnectedStream,
   BroadcastStream,
   ConnectedStreams,
+  type FunctionOptions,
   KeyedBroadcastConnectedStream,
   KeyedConnectedStreams,
   keyedProcess,
@@ -364,11 +365,7 @@ export class KeyedStream<F extends Fields, K extends keyof F> extends DataStream
    */
   override process<Out extends Fields>(
     name: string,
-    options: {
-      output: Schema<Out>;
-      sideOutputs?: readonly OutputTag[];
-      create: (subtask: number) => KeyedProcessFunction<F, Out> | ProcessFunction<F, Out>;
-    },
+    options: FunctionOptions<Out, KeyedProcessFunction<F, Out> | ProcessFunction<F, Out>>,
   ): SingleOutputStream<Out> {
     return keyedProcess(this, name, options);
   }
