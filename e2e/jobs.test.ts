@@ -8,6 +8,7 @@ const JOBS = [
   { name: 'iot', directory: 'windows', flags: [] },
   { name: 'sessions', directory: 'sessions', flags: ['--gap', '2s'] },
   { name: 'alerts', directory: 'alerts', flags: ['--silence', '2s'] },
+  { name: 'trends', directory: 'trends', flags: ['--every', '1s'] },
 ];
 const input = scratchFile('readings.ndjson', [...readings(2000), 'not json'].join('\n'));
 const simulate = 'devices=50,events=50k,tick=0.5,seed=3,disorder=exp:1s,churn=2,malformed=0.001';
@@ -72,4 +73,19 @@ describe.each(JOBS)('weir run $name', ({ name, directory, flags: own }) => {
     const { stderr, code } = await weir(['run', name, '--nosuchflag']);
     expect([code, stderr]).toEqual([2, expect.stringContaining('--nosuchflag')]);
   });
+});
+
+it('weir run trends gives the same rows on one thread and on four, with both inputs of its join across threads', async () => {
+  const rows = async (...flags: string[]) => {
+    const output = scratchPath('out');
+    const simulated = ['--simulate', `${simulate},late=0`, '--every', '1s', '--out-of-orderness', '60s'];
+    const finished = await weir(['run', 'trends', ...simulated, ...flags, '--output', output]);
+    expect(finished, finished.stderr).toMatchObject({ code: 0 });
+    return readParts(output, 'trends', 'csv')
+      .flatMap((part) => part.trimEnd().split('\n').slice(1))
+      .sort();
+  };
+  const one = await rows();
+  expect(one.length).toBeGreaterThan(100);
+  expect(await rows('--parallelism', 'source=1,window=4')).toEqual(one);
 });

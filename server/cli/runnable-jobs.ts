@@ -12,6 +12,8 @@ export interface RunFlags extends IotFlags {
   gap?: number;
   /** ms. */
   silence?: number;
+  /** ms. */
+  every?: number;
   stateBackend?: StateBackendName;
   /** Bytes. */
   stateCache?: number;
@@ -95,6 +97,18 @@ export const RUNNABLE: readonly RunnableJob[] = [
     examples: [
       'weir run alerts --input readings.ndjson --silence 30s',
       'weir run alerts --simulate devices=50,events=100k --output results --parallelism 2',
+    ],
+  },
+  {
+    name: 'trends',
+    description: 'how each device changes: highest temperatures, window by window, joined with the window before',
+    addFlags: (command) =>
+      addReadingsFlags(command).option('--every <duration>', 'length of the windows (default: 5s)', span),
+    params: ({ params }, { every }) => ({ ...params, windowMs: every ?? 5000 }),
+    results: 'trends',
+    examples: [
+      'weir run trends --input readings.ndjson --every 1m',
+      'weir run trends --simulate devices=20,events=100k --output results --parallelism 2',
     ],
   },
 ];

@@ -5,6 +5,7 @@ import type { JobGraph } from '#engine/graph/job-graph.ts';
 import { type AlertsParams, buildAlerts } from './alerts.ts';
 import { buildIot, type IotParams } from './iot.ts';
 import { buildSessions, type SessionsParams } from './sessions.ts';
+import { buildTrends, type TrendsParams } from './trends.ts';
 
 export interface AvailableJob {
   readonly name: string;
@@ -27,6 +28,11 @@ const JOBS: readonly (AvailableJob & { build: (params: unknown) => JobGraph })[]
     name: 'alerts',
     description: 'Devices that fall silent, come back, or leave their usual range: timers and state per device.',
     build: (params) => buildAlerts(params as AlertsParams),
+  },
+  {
+    name: 'trends',
+    description: 'How each device changes: the highest temperature of every window beside that of the window before.',
+    build: (params) => buildTrends(params as TrendsParams),
   },
 ];
 

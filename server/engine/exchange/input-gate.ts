@@ -41,6 +41,8 @@ type News =
   | { readonly kind: 'marker'; readonly marker: LatencyMarker };
 
 export class InputGate {
+  /** As of a pair. */
+  readonly gates: readonly InputGate[] = [this];
   readonly schema: Schema;
   readonly #target: Consumer;
   readonly #valve: WatermarkValve;

@@ -270,6 +270,14 @@ describe('a pair of gates', () => {
           const values = log.flatMap((e) => (e.kind === 'row' && e.row.k === name ? [e.row.v as number] : []));
           expect(values).toEqual(Array.from({ length: sent[c] as number }, (_, i) => i));
         }
+        // A watermark met among rows goes on before the next batch does.
+        let met = Number.NEGATIVE_INFINITY;
+        let last = Number.NEGATIVE_INFINITY;
+        for (const e of log) {
+          if (e.kind === 'watermark') last = e.watermark;
+          else if (e.kind === 'row' && e.watermark !== null) met = e.watermark;
+          else if (e.kind === 'row') expect(last).toBeGreaterThanOrEqual(met);
+        }
         expect(log.slice(-2).map((e) => e.kind)).toEqual(['watermark', 'end']);
         expect(log.filter((e) => e.kind === 'end').length).toBe(1);
       }),

@@ -1,21 +1,30 @@
-/** Two streams of different rows with one operator behind both, as a job writes it: `a.connect(b).process(…)`. */
+/** Functions behind keyed streams, and behind two streams of different rows at once, as a job writes them: `a.connect(b).process(…)`. */
 
 import { UsageError, WeirError } from '#base/errors.ts';
 import type { Fields, Schema } from '../batch/schema.ts';
 import type { BroadcastProcessFunction, KeyedBroadcastProcessFunction } from '../operators/broadcast-process.ts';
 import type { CoProcessFunction, KeyedCoProcessFunction } from '../operators/co-process.ts';
 import { FunctionOperator, type FunctionSettings, type OperatorFunction } from '../operators/function-operator.ts';
-import type { OutputTag } from '../operators/process.ts';
+import type { KeyedProcessFunction } from '../operators/keyed-process.ts';
+import type { OutputTag, ProcessFunction } from '../operators/process.ts';
 import { BroadcastStates } from '../state/broadcast-states.ts';
 import type { StateDescriptor } from '../state/descriptors.ts';
-import type { DataStream, KeyedStream, SingleOutputStream } from './data-stream.ts';
+import type { DataStream, SingleOutputStream } from './data-stream.ts';
 import type { StreamEdge } from './stream-graph.ts';
 
-export interface ConnectedOptions<Out extends Fields, Fn> {
+export interface FunctionOptions<Out extends Fields, Fn> {
   readonly output: Schema<Out>;
   readonly sideOutputs?: readonly OutputTag[];
   /** Called once per subtask. */
   readonly create: (subtask: number) => Fn;
+}
+
+/** A stream keyed by any of its columns. */
+export type Keyed<F extends Fields> = DataStream<F> & { readonly key: number };
+
+interface KeyOfStream {
+  readonly schema: Schema;
+  readonly key: number;
 }
 
 /** What the second input of an operator is made of. */
@@ -47,19 +56,42 @@ export function connectFunction<Out extends Fields>(
 }
 
 /** Kind of the keys of a stream, as keyed state has them. */
-export function keyKindOf({ schema, key }: Pick<KeyedStream<Fields, string>, 'schema' | 'key'>): 'string' | 'i32' {
+export function keyKindOf({ schema, key }: KeyOfStream): 'string' | 'i32' {
   return schema.columns[key]?.kind === 'string' ? 'string' : 'i32';
 }
 
 /** The same of two streams; refuses those that cannot have a key in common. */
-export function commonKeyKind(
-  name: string,
-  first: Pick<KeyedStream<Fields, string>, 'schema' | 'key'>,
-  second: Pick<KeyedStream<Fields, string>, 'schema' | 'key'>,
-): 'string' | 'i32' {
+export function commonKeyKind(name: string, first: KeyOfStream, second: KeyOfStream): 'string' | 'i32' {
   const [one, two] = [keyKindOf(first), keyKindOf(second)];
   if (one === two) return one;
   throw new WeirError('KEY_KINDS', `${name}: the keys of both streams must be of one kind, not ${one} and ${two}.`);
+}
+
+/** A function with state and timers behind one stream; a plain one sees its rows and nothing else. */
+export function keyedProcess<F extends Fields, Out extends Fields>(
+  stream: Keyed<F>,
+  name: string,
+  options: FunctionOptions<Out, KeyedProcessFunction<F, Out> | ProcessFunction<F, Out>>,
+): SingleOutputStream<Out> {
+  const tags = options.sideOutputs ?? [];
+  const settings: FunctionSettings = {
+    name,
+    keyKind: keyKindOf(stream),
+    inputs: [{ key: stream.key, method: 'processElement' }],
+    output: options.output,
+    tags,
+    broadcast: [],
+    create: (subtask) => {
+      const fn = options.create(subtask);
+      return (typeof fn === 'function' ? { processElement: fn } : fn) as OperatorFunction;
+    },
+  };
+  return stream.transform(options.output, {
+    kind: 'process',
+    name,
+    sideOutputs: new Map(tags.map((tag) => [tag.id, tag.schema])),
+    create: () => new FunctionOperator(settings),
+  });
 }
 
 /** Streams without a key in common: rows go to any subtask, as each stream says. */
@@ -77,7 +109,7 @@ export class ConnectedStreams<A extends Fields, B extends Fields> {
 
   process<Out extends Fields>(
     name: string,
-    options: ConnectedOptions<Out, CoProcessFunction<A, B, Out>>,
+    options: FunctionOptions<Out, CoProcessFunction<A, B, Out>>,
   ): SingleOutputStream<Out> {
     return connectFunction(this.first as unknown as DataStream<Fields>, this.second, 'co-process', {
       name,
@@ -96,12 +128,12 @@ export class ConnectedStreams<A extends Fields, B extends Fields> {
 
 /** Rows of both streams with the same key go to the same subtask, and share state and timers. */
 export class KeyedConnectedStreams<A extends Fields, B extends Fields> extends ConnectedStreams<A, B> {
-  declare readonly first: KeyedStream<A, keyof A>;
-  declare readonly second: KeyedStream<B, keyof B>;
+  declare readonly first: Keyed<A>;
+  declare readonly second: Keyed<B>;
 
   override process<Out extends Fields>(
     name: string,
-    options: ConnectedOptions<Out, KeyedCoProcessFunction<A, B, Out>>,
+    options: FunctionOptions<Out, KeyedCoProcessFunction<A, B, Out>>,
   ): SingleOutputStream<Out> {
     return connectFunction(this.first as unknown as DataStream<Fields>, this.second, 'co-process', {
       name,
@@ -150,18 +182,18 @@ export class BroadcastConnectedStream<A extends Fields, B extends Fields> {
 
   process<Out extends Fields>(
     name: string,
-    options: ConnectedOptions<Out, BroadcastProcessFunction<A, B, Out>>,
+    options: FunctionOptions<Out, BroadcastProcessFunction<A, B, Out>>,
   ): SingleOutputStream<Out> {
     return connectBroadcast(name, this.first, null, this.second, options);
   }
 }
 
 export class KeyedBroadcastConnectedStream<A extends Fields, B extends Fields> extends BroadcastConnectedStream<A, B> {
-  declare readonly first: KeyedStream<A, keyof A>;
+  declare readonly first: Keyed<A>;
 
   override process<Out extends Fields>(
     name: string,
-    options: ConnectedOptions<Out, KeyedBroadcastProcessFunction<A, B, Out>>,
+    options: FunctionOptions<Out, KeyedBroadcastProcessFunction<A, B, Out>>,
   ): SingleOutputStream<Out> {
     return connectBroadcast(name, this.first, this.first.key, this.second, options);
   }
@@ -172,7 +204,7 @@ function connectBroadcast<A extends Fields, B extends Fields, Out extends Fields
   first: DataStream<A>,
   key: number | null,
   second: BroadcastStream<B>,
-  options: ConnectedOptions<Out, object>,
+  options: FunctionOptions<Out, object>,
 ): SingleOutputStream<Out> {
   // Refuses, while the job is written, what cannot be broadcast.
   new BroadcastStates(name, second.states);

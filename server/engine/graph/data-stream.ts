@@ -23,7 +23,6 @@ import { checkLatencyTracking, type LatencyTracking, NO_LATENCY_TRACKING } from 
 import { type AsyncFunction, type AsyncSettings, checkAsync } from '../operators/async-function.ts';
 import { AsyncWaitOperator } from '../operators/async-wait.ts';
 import { FilterOperator, type Predicate } from '../operators/filter.ts';
-import { FunctionOperator, type OperatorFunction } from '../operators/function-operator.ts';
 import type { KeyedProcessFunction } from '../operators/keyed-process.ts';
 import {
   type Collector,
@@ -35,7 +34,7 @@ import {
 import { SinkOperator } from '../operators/sink.ts';
 import { WatermarksOperator } from '../operators/watermarks.ts';
 import type { StateDescriptor } from '../state/descriptors.ts';
-import { DEFAULT_STATE, type StateBackendName, type StateSettings } from '../state/keyed-state.ts';
+import { DEFAULT_STATE, type StateSettings } from '../state/keyed-state.ts';
 import type { WatermarkStrategy } from '../time/watermark-strategy.ts';
 import { type GlobalWindow, GlobalWindows, type TimedWindows, type Windows } from '../window/assign.ts';
 import { CountTrigger, PurgingTrigger } from '../window/triggers.ts';
@@ -44,31 +43,20 @@ import {
   BroadcastConnectedStream,
   BroadcastStream,
   ConnectedStreams,
+  type FunctionOptions,
   KeyedBroadcastConnectedStream,
   KeyedConnectedStreams,
-  keyKindOf,
+  keyedProcess,
 } from './connected-streams.ts';
+import type { EnvironmentSettings } from './environment-settings.ts';
 import type { JobGraph, Partitioner } from './job-graph.ts';
+import { CoGroupedWindows, IntervalJoin, JoinedWindows, PairedStreams } from './joined-streams.ts';
 import { OperatorHandle } from './operator-handle.ts';
 import type { StreamEdge, StreamNode } from './stream-graph.ts';
 import { WindowedStream } from './windowed-stream.ts';
 
 export { OutputTag } from '../operators/process.ts';
 export { type Late, lateTag } from './window-results.ts';
-
-export interface EnvironmentSettings {
-  readonly name: string;
-  /** Of operators that set none. */
-  readonly parallelism?: number;
-  /** How often sinks commit in a job without checkpoints, ms. */
-  readonly rollIntervalMs?: number;
-  /** Latency markers; without them only sinks measure. */
-  readonly latencyTracking?: LatencyTracking;
-  /** Where keyed state lives: `heap` (default), or `level` for state larger than memory. Results are the same. */
-  readonly stateBackend?: StateBackendName;
-  /** Of `level`: bytes that may be cached, per operator and subtask; 64 MiB if not given. */
-  readonly stateCacheBytes?: number;
-}
 
 export class StreamExecutionEnvironment {
   readonly name: string;
@@ -259,6 +247,16 @@ export class DataStream<F extends Fields> {
       : new ConnectedStreams(this, other);
   }
 
+  /** Pairs of rows with equal keys in the same window: `where(key).equalTo(key).window(…).apply(…)`. */
+  join<B extends Fields>(other: DataStream<B>): PairedStreams<F, B, JoinedWindows<F, B>> {
+    return new PairedStreams(this, other, (pair) => new JoinedWindows(pair));
+  }
+
+  /** The rows of both streams with equal keys in the same window, all at once. */
+  coGroup<B extends Fields>(other: DataStream<B>): PairedStreams<F, B, CoGroupedWindows<F, B>> {
+    return new PairedStreams(this, other, (pair) => new CoGroupedWindows(pair));
+  }
+
   sinkTo(sink: Sink, name: string): OperatorHandle {
     const env = this.env;
     const node = env.add({
@@ -373,32 +371,9 @@ export class KeyedStream<F extends Fields, K extends keyof F> extends DataStream
    */
   override process<Out extends Fields>(
     name: string,
-    options: {
-      output: Schema<Out>;
-      sideOutputs?: readonly OutputTag[];
-      create: (subtask: number) => KeyedProcessFunction<F, Out> | ProcessFunction<F, Out>;
-    },
+    options: FunctionOptions<Out, KeyedProcessFunction<F, Out> | ProcessFunction<F, Out>>,
   ): SingleOutputStream<Out> {
-    const tags = options.sideOutputs ?? [];
-    const create = options.create as unknown as (subtask: number) => OperatorFunction | ProcessFunction<Fields, Fields>;
-    const settings = {
-      name,
-      keyKind: keyKindOf(this),
-      inputs: [{ key: this.key, method: 'processElement' as const }],
-      output: options.output,
-      tags,
-      broadcast: [],
-      create: (subtask: number): OperatorFunction => {
-        const fn = create(subtask);
-        return typeof fn === 'function' ? ({ processElement: fn } as OperatorFunction) : fn;
-      },
-    };
-    return this.transform(options.output, {
-      kind: 'process',
-      name,
-      sideOutputs: new Map(tags.map((t) => [t.id, t.schema])),
-      create: () => new FunctionOperator(settings),
-    });
+    return keyedProcess(this, name, options);
   }
 
   /** Two streams for one operator; where both are keyed, it has state and timers for the keys of both. */
@@ -410,6 +385,11 @@ export class KeyedStream<F extends Fields, K extends keyof F> extends DataStream
   ): ConnectedStreams<F, B> | KeyedConnectedStreams<F, B> | KeyedBroadcastConnectedStream<F, B> {
     if (other instanceof BroadcastStream) return new KeyedBroadcastConnectedStream(this, other);
     return other instanceof KeyedStream ? new KeyedConnectedStreams(this, other) : new ConnectedStreams(this, other);
+  }
+
+  /** Pairs of rows with equal keys whose timestamps differ by no more than bounds say: `between(lowerMs, upperMs)`. */
+  intervalJoin<B extends Fields, L extends keyof B>(other: KeyedStream<B, L>): IntervalJoin<F, B> {
+    return new IntervalJoin(this, other);
   }
 
   /** Windows of time, or `GlobalWindows`, which give results only when a trigger says so. */

@@ -39,7 +39,10 @@ export interface ChainLink {
 export interface JobOperator {
   readonly id: string;
   readonly name: string;
-  /** `source`, `process`, `map`, `filter`, `flat-map`, `watermarks`, `window`, `sink`. */
+  /**
+   * `source`, `process`, `map`, `filter`, `flat-map`, `async`, `watermarks`, `window`, `sink`; with two inputs `co-process`, `broadcast-process`,
+   * `interval-join`, `window-join`, `co-group`.
+   */
   readonly kind: string;
   /** Makes the operator of one subtask. Null for sources. */
   readonly create: (() => Operator) | null;

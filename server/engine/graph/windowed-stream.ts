@@ -119,7 +119,7 @@ export class WindowedStream<F extends Fields, K extends keyof F, Timed extends b
     what: Readonly<Record<string, Aggregate>> | AggregateFunction<Row<F>, unknown, unknown>,
     then: string | Schema | WindowProcess<never, Fields> = 'Window',
     named = 'Window',
-  ): SingleOutputStream<never> {
+  ): unknown {
     const name = typeof then === 'string' ? then : named;
     const process = typeof then === 'string' || then instanceof Schema ? null : then;
     if (isFunction(what)) {
@@ -151,11 +151,7 @@ export class WindowedStream<F extends Fields, K extends keyof F, Timed extends b
     process: WindowProcess<Row<F>, Out>,
     name?: string,
   ): SingleOutputStream<Out>;
-  reduce(
-    fn: ReduceFunction<F>,
-    then: string | WindowProcess<Row<F>, Fields> = 'Window',
-    named = 'Window',
-  ): SingleOutputStream<never> {
+  reduce(fn: ReduceFunction<F>, then: string | WindowProcess<Row<F>, Fields> = 'Window', named = 'Window'): unknown {
     const schema = this.#stream.schema as unknown as Schema;
     const reduce = fn as unknown as ReduceFunction<Fields>;
     const process = typeof then === 'string' ? null : (then as WindowProcess<never, Fields>);
@@ -181,7 +177,7 @@ export class WindowedStream<F extends Fields, K extends keyof F, Timed extends b
     what: Schema | WindowProcess<Row<F>, Fields>,
     then: ProcessWindowFunction<F, Fields> | string = 'Window',
     named = 'Window',
-  ): SingleOutputStream<never> {
+  ): unknown {
     if (!(what instanceof Schema)) {
       const name = typeof then === 'string' ? then : named;
       const process = what as WindowProcess<never, Fields>;
@@ -202,7 +198,7 @@ export class WindowedStream<F extends Fields, K extends keyof F, Timed extends b
     });
   }
 
-  #build(plan: Plan): SingleOutputStream<never> {
+  #build(plan: Plan): unknown {
     const late = this.#late === null ? null : { tag: this.#late.id, schema: this.#late.schema as unknown as Schema };
     const tags = plan.process?.sideOutputs ?? [];
     return this.#stream.transform(plan.results, {
@@ -215,7 +211,7 @@ export class WindowedStream<F extends Fields, K extends keyof F, Timed extends b
         ]),
       ),
       create: this.#operator(plan, late),
-    }) as unknown as SingleOutputStream<never>;
+    });
   }
 
   #operator(plan: Plan, late: { readonly tag: string; readonly schema: Schema } | null): () => Operator {

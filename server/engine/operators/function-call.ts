@@ -123,13 +123,14 @@ export class FunctionCall implements DrivenCall, OnTimerContext, KeyedBroadcastC
   }
 
   output<F extends Fields>(tag: OutputTag<F>, row: Row<F>): void {
+    this.outputAt(tag, row, this.#time);
+  }
+
+  /** The same with a timestamp of the function's own. */
+  outputAt<F extends Fields>(tag: OutputTag<F>, row: Row<F>, time: number): void {
     const { outputs } = this.#parts;
-    outputs.side(
-      tag as unknown as OutputTag,
-      row as Readonly<Record<string, unknown>>,
-      this.#time,
-      this.#watermarkBefore,
-    );
+    const fields = row as Readonly<Record<string, unknown>>;
+    outputs.side(tag as unknown as OutputTag, fields, time, this.#watermarkBefore);
     this.full ||= outputs.overflowing;
   }
 

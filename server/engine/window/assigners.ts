@@ -1,6 +1,7 @@
 /** Which windows a record belongs to (`flink-reference` §1.2). */
 
 import { UsageError } from '#base/errors.ts';
+import type { TimeWindow } from './contents.ts';
 
 /** Start of the window of the given size and offset that holds `timestamp`, all in ms. Exact for every instant a Date can name. */
 export function windowStart(timestamp: number, offset: number, size: number): number {
@@ -92,3 +93,22 @@ export const CumulativeProcessingTimeWindows = {
   of: (maxSizeMs: number, stepMs: number, offsetMs = 0): CumulativeWindows =>
     cumulative('processing', maxSizeMs, stepMs, offsetMs),
 };
+
+/** All windows that hold an instant, one by one; for whoever keeps rows per window. Sliding ones come newest first, as in Flink. */
+export function windowsOf(windows: AlignedWindows, timestamp: number): TimeWindow[] {
+  const { kind, sizeMs, offsetMs } = windows;
+  const found: TimeWindow[] = [];
+  if (kind === 'sliding') {
+    const last = windowStart(timestamp, offsetMs, windows.slideMs);
+    for (let start = last; start > timestamp - sizeMs; start -= windows.slideMs) {
+      found.push({ start, end: start + sizeMs });
+    }
+    return found;
+  }
+  const start = windowStart(timestamp, offsetMs, sizeMs);
+  if (kind === 'tumbling') return [{ start, end: start + sizeMs }];
+  for (let end = start + windows.stepMs; end <= start + sizeMs; end += windows.stepMs) {
+    if (end > timestamp) found.push({ start, end });
+  }
+  return found;
+}

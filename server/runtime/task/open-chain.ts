@@ -29,8 +29,8 @@ export interface ChainParts {
   readonly writers: ReadonlyMap<number, PartitionWriter>;
   /** Strings of the source, if this is a source's task. */
   readonly sourceDictionary: Dictionary;
-  /** What an operator could not throw, because it happened outside of any call. */
-  fail(error: Error): void;
+  /** Takes what an operator cannot throw, because it happened outside of any call. */
+  readonly fail: (error: Error) => void;
 }
 
 export interface Chain {

@@ -12,12 +12,11 @@
 import { messageOf } from '#base/errors.ts';
 import { Dictionary } from '#engine/batch/dictionary.ts';
 import { NEVER_INGESTED, type RecordBatch } from '#engine/batch/record-batch.ts';
-import type { Schema } from '#engine/batch/schema.ts';
 import type { ChannelWriter } from '#engine/exchange/channel.ts';
-import { InputGate } from '#engine/exchange/input-gate.ts';
-import { InputPair, type PairConsumer } from '#engine/exchange/input-pair.ts';
+import type { InputGate } from '#engine/exchange/input-gate.ts';
+import type { PairConsumer } from '#engine/exchange/input-pair.ts';
 import { PartitionWriter } from '#engine/exchange/partition-writer.ts';
-import type { JobEdge, JobGraph, JobVertex } from '#engine/graph/job-graph.ts';
+import type { JobGraph, JobVertex } from '#engine/graph/job-graph.ts';
 import { Poll, type Split } from '#engine/io/source.ts';
 import { OperatorCell, operatorCells, TaskCell } from '#engine/metrics/cells.ts';
 import type { LatencyMarker } from '#engine/metrics/latency.ts';
@@ -27,6 +26,7 @@ import type { SourceOperator } from '#engine/operators/source.ts';
 import { openChain } from './open-chain.ts';
 import { Step } from './step.ts';
 import type { SubtaskHost } from './subtask-host.ts';
+import { type TaskInput, taskInput } from './task-input.ts';
 import { TaskTime } from './task-time.ts';
 
 /** Rows that did not fill a slot become visible to the other side after this long at most, ns. */
@@ -51,8 +51,6 @@ export class Subtask implements PairConsumer {
   /** Index of the vertex in the job graph. */
   readonly vertexIndex: number;
   readonly index: number;
-  /** One per input of the head; none of sources. */
-  readonly gates: readonly InputGate[];
   /** Strings of the source, if this is a source's task. */
   readonly sourceDictionary = new Dictionary();
   readonly cells: Float64Array;
@@ -60,7 +58,7 @@ export class Subtask implements PairConsumer {
   readonly #latencies: Float64Array;
   readonly #graph: JobGraph;
   readonly #host: SubtaskHost;
-  readonly #input: InputGate | InputPair | null;
+  readonly #input: TaskInput | null;
   #chain: readonly ChainedOperator[] = [];
   #operators: readonly Operator[] = [];
   readonly #writers = new Map<number, PartitionWriter>();
@@ -95,20 +93,12 @@ export class Subtask implements PairConsumer {
     this.#time = new TaskTime(cells);
     this.#latencies = latencies;
     this.#host = host;
-    const schemas = inputSchemas(graph, this.vertex);
-    const [first, second] = schemas;
-    if (first === undefined) {
-      this.gates = [];
-      this.#input = null;
-    } else if (second === undefined) {
-      const gate = new InputGate(first, channels[0] as number, this);
-      this.gates = [gate];
-      this.#input = gate;
-    } else {
-      const pair = new InputPair([first, second], channels as [number, number], this);
-      this.gates = pair.gates;
-      this.#input = pair;
-    }
+    this.#input = taskInput(graph, this.vertex, channels, this);
+  }
+
+  /** One per input of the head; none of sources. */
+  get gates(): readonly InputGate[] {
+    return this.#input?.gates ?? [];
   }
 
   /** Sending ends of one of the vertex's output edges, one per consumer subtask that this one reaches. */
@@ -232,8 +222,7 @@ export class Subtask implements PairConsumer {
     if (this.#runTimers()) worked = true;
     if (!this.#allReady()) return this.#quiet(began, Step.BACKPRESSURED);
     this.#sweep();
-    const outcome =
-      this.#source !== null ? this.#pollSource(this.#source) : this.#pollInput(this.#input as InputGate | InputPair);
+    const outcome = this.#source !== null ? this.#pollSource(this.#source) : this.#pollInput(this.#input as TaskInput);
     if (this.#done(began)) return Step.FINISHED;
     if (outcome === Step.WORKED || worked) {
       if (began - this.#lastFlush > FLUSH_NANOS) this.#flush(began);
@@ -266,7 +255,7 @@ export class Subtask implements PairConsumer {
     head.marker({ markedAt: this.#host.clock.nanos(), source: this.vertexIndex, subtask: this.index });
   }
 
-  #pollInput(input: InputGate | InputPair): Step {
+  #pollInput(input: TaskInput): Step {
     if (input.poll()) return Step.WORKED;
     return input.available && !input.ready() ? Step.BACKPRESSURED : Step.IDLE;
   }
@@ -395,14 +384,4 @@ export class Subtask implements PairConsumer {
       throw error instanceof SubtaskFailure ? error : new SubtaskFailure(this, error);
     }
   }
-}
-
-/** Schemas of the inputs of a vertex, in their order. */
-function inputSchemas(graph: JobGraph, vertex: JobVertex): Schema[] {
-  const schemas: Schema[] = [];
-  for (const e of vertex.inputs) {
-    const { input, schema } = graph.edges[e] as JobEdge;
-    schemas[input] ??= schema;
-  }
-  return schemas;
 }
