@@ -2,7 +2,7 @@
  * Stream graph -> job graph: joins operators into tasks where nothing has to cross a thread.
  *
  * An operator is chained behind its input if that is its only one, the partitioner is forward, both have the same parallelism, and neither
- * asked otherwise. A task is thus a tree: its head, and whatever hangs behind it.
+ * asked otherwise. A task is thus a tree: its head, and whatever hangs behind it. Operators with two inputs are always heads.
  */
 
 import { WeirError } from '#base/errors.ts';
@@ -74,6 +74,7 @@ export function chain(
         fromOperator: producer.nodes.indexOf(edge.from),
         tag: edge.tag,
         to,
+        input: edge.input,
         partitioner: partitionerOf(edge, head),
         schema: edge.schema,
       });
@@ -86,6 +87,7 @@ export function chain(
     const maxParallelism = head.maxParallelism ?? defaultMaxParallelism(p);
     checkParallelism(maxParallelism, MAX_PARALLELISM, `${head.name} (max parallelism)`);
     checkParallelism(p, maxParallelism, head.name);
+    checkAlignment(task.nodes);
     return {
       id: ids.get(head) as string,
       name: task.nodes.map((n) => n.name).join(' -> '),
@@ -98,6 +100,7 @@ export function chain(
           kind: n.kind,
           create: n.create,
           source: n.source,
+          alignment: n.alignment,
           outputSchema: n.outputSchema,
           sideOutputs: n.sideOutputs,
         }),
@@ -110,12 +113,24 @@ export function chain(
   return { name, vertices, edges, ...settings };
 }
 
+/** Only a source in the same task can stop reading in time. */
+function checkAlignment([head, ...others]: readonly StreamNode[]): void {
+  const aligned = [head, ...others].find((n) => n?.alignment != null);
+  if (aligned === undefined || head?.source != null) return;
+  throw new WeirError(
+    'ALIGNMENT_PLACE',
+    `${aligned.name}: watermarks can be aligned only where they are made in the source's task, but it is chained behind no source.`,
+  );
+}
+
 /** A uid is the id; without one it is a hash of what the operator is and where it stands, the same in every thread. */
 function operatorIds(job: string, nodes: readonly StreamNode[]): Map<StreamNode, string> {
   const ids = new Map<StreamNode, string>();
   const taken = new Map<string, StreamNode>();
   for (const node of nodes) {
-    const inputs = node.inputs.map((e) => `${ids.get(e.from)}/${e.tag ?? ''}/${e.partitioner?.kind ?? ''}`).join('+');
+    const placeOf = ({ from, tag, partitioner, input }: StreamEdge): string =>
+      `${ids.get(from)}/${tag ?? ''}/${partitioner?.kind ?? ''}${input === 0 ? '' : '/second'}`;
+    const inputs = node.inputs.map(placeOf).join('+');
     const shape = `${node.kind}(${inputs})`;
     let id = node.uid ?? hashId(shape);
     for (let n = 1; node.uid === null && taken.has(id); n++) id = hashId(`${shape}#${n}`);

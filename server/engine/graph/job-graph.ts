@@ -13,6 +13,7 @@ import type { Source } from '../io/source.ts';
 import type { LatencyTracking } from '../metrics/latency.ts';
 import type { Operator } from '../operators/operator.ts';
 import type { StateSettings } from '../state/keyed-state.ts';
+import type { WatermarkAlignment } from '../time/watermark-strategy.ts';
 
 export type Partitioner =
   /** Subtask i to subtask i; both sides have the same parallelism. */
@@ -44,6 +45,8 @@ export interface JobOperator {
   readonly create: (() => Operator) | null;
   /** Only for sources. */
   readonly source: Source<Fields> | null;
+  /** Only of operators that make watermarks. */
+  readonly alignment: WatermarkAlignment | null;
   readonly outputSchema: Schema | null;
   /** Schemas of its side outputs by tag. */
   readonly sideOutputs: ReadonlyMap<string, Schema>;
@@ -70,6 +73,8 @@ export interface JobEdge {
   readonly tag: string | null;
   /** Vertex whose head operator consumes. */
   readonly to: number;
+  /** Which input of that operator: 0, or 1 for the second one. Edges of one input have one schema. */
+  readonly input: number;
   readonly partitioner: Partitioner;
   readonly schema: Schema;
 }

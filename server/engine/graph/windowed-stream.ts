@@ -205,7 +205,7 @@ export class WindowedStream<F extends Fields, K extends keyof F, Timed extends b
   #build(plan: Plan): SingleOutputStream<never> {
     const late = this.#late === null ? null : { tag: this.#late.id, schema: this.#late.schema as unknown as Schema };
     const tags = plan.process?.sideOutputs ?? [];
-    return this.#stream.connect(plan.results, {
+    return this.#stream.transform(plan.results, {
       kind: 'window',
       name: plan.name,
       sideOutputs: new Map(

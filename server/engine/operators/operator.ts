@@ -19,6 +19,7 @@ import { restoredWatermark } from '../state/keyed-snapshot.ts';
 import type { Eventually, KeyedStateBackend } from '../state/keyed-state.ts';
 import { EMPTY_SNAPSHOT, type OperatorSnapshot } from '../state/snapshot.ts';
 import type { StateKeys } from '../state/state-keys.ts';
+import type { ReadingLimits } from '../time/reading-limits.ts';
 import type { Output } from './output.ts';
 
 /** The first watermark of every operator: none yet (Java's Long.MIN_VALUE). */
@@ -36,6 +37,8 @@ export interface OperatorContext {
   readonly clock: Clock;
   /** Schema of the batches that come; null for sources. */
   readonly inputSchema: Schema | null;
+  /** Schema of the second input, of operators that have two. */
+  readonly secondSchema: Schema | null;
   /** Cells of this operator (`metrics/cells.ts`). */
   readonly cells: Float64Array;
   /** Main output. */
@@ -58,6 +61,10 @@ export interface OperatorContext {
 export interface SplitTracker {
   /** Indexes of splits assigned and not finished. */
   readonly active: ReadonlySet<number>;
+  /** `Split.id` of an active one; null: there is none with this index. */
+  nameOf(index: number): string | null;
+  /** How far the source may read. */
+  readonly limits: ReadingLimits;
   /** Changes whenever `active` does. */
   readonly version: number;
 }
@@ -83,13 +90,14 @@ export abstract class Operator {
   /** Once, before the first element: restored state is there, and what the user wrote is opened. */
   start(): void {}
 
-  abstract processBatch(batch: RecordBatch): void;
+  /** `input`: 0, and 1 for the second input of operators that have two. */
+  abstract processBatch(batch: RecordBatch, input: number): void;
 
   processWatermark(watermark: number): void {
     this.output.watermark(watermark);
   }
 
-  /** The input's watermark status: idle inputs hold no watermark back. */
+  /** The input's watermark status: idle inputs hold no watermark back. With two inputs, watermark and status are those of both together. */
   processIdle(idle: boolean): void {
     this.output.idle(idle);
   }
@@ -99,7 +107,7 @@ export abstract class Operator {
 
   resume(): void {}
 
-  /** The input has ended; the MAX watermark came before. */
+  /** The input has ended, or both have; the MAX watermark came before. */
   endInput(): void {}
 
   /** The task has nothing else to do just now, or 100 ms have passed. */

@@ -148,6 +148,20 @@ export class CachedBackend implements KeyedStateBackend {
   }
 
   /** What has changed is written first, then everything is read as it is at this moment. */
+  async allKeys(): Promise<readonly string[]> {
+    const keys = new Set<string>();
+    for (let id = 0; id < this.#place.length; id++) {
+      if (this.#place[id] === Place.PRESENT) keys.add(this.#keys.textOf(id));
+    }
+    for (const key of this.#underWay.keys()) keys.add(key);
+    await this.#store.view().readAll(([bytes]) => keys.add(readStoreKey(bytes).key));
+    return [...keys];
+  }
+
+  stored(descriptor: StateDescriptor): boolean {
+    return this.#records.stored(descriptor);
+  }
+
   async snapshot(): Promise<Map<number, Uint8Array>> {
     this.#writeBack((id) => this.#place[id] === Place.PRESENT && this.#records.scope.changed[id] === 1);
     // Rows may go on meanwhile; what they change stays in the cache until the store has been looked at.

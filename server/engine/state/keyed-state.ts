@@ -109,6 +109,11 @@ export interface KeyedStateBackend {
   /** Forgets all states of the current key in the current namespace. */
   clearNamespace(): void;
 
+  /** Every key that may have state, as text, in no order. No key may change before it is there. */
+  allKeys(): Eventually<readonly string[]>;
+  /** Whether something is stored in this state for the current key and namespace. */
+  stored(descriptor: StateDescriptor): boolean;
+
   /** Bytes per key group as of now; groups without state are absent. Readable by every backend. Later where the state has to be read. */
   snapshot(): Eventually<Map<number, Uint8Array>>;
   /** Adds the keys of these key groups; before the first element only. */

@@ -14,6 +14,7 @@ const operator = (id: string, kind: string): JobOperator => ({
   kind,
   create: null,
   source: null,
+  alignment: null,
   outputSchema: any,
   sideOutputs: new Map(),
 });
@@ -54,7 +55,9 @@ const graph: JobGraph = {
       operator('late-live', 'sink'),
     ),
   ],
-  edges: [{ from: 0, fromOperator: 1, tag: null, to: 1, partitioner: { kind: 'hash', column: 0 }, schema: any }],
+  edges: [
+    { from: 0, fromOperator: 1, tag: null, to: 1, input: 0, partitioner: { kind: 'hash', column: 0 }, schema: any },
+  ],
   latencyTracking: NO_LATENCY_TRACKING,
 };
 

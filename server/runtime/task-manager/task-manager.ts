@@ -20,7 +20,8 @@ import type {
   TaskManagerInit,
   ToTaskManager,
 } from '../messages.ts';
-import { Step, type Subtask, SubtaskFailure } from '../task/subtask.ts';
+import { Step } from '../task/step.ts';
+import { type Subtask, SubtaskFailure } from '../task/subtask.ts';
 import { type SubtaskId, wire } from '../task/wiring.ts';
 import { Doorbell } from './doorbell.ts';
 
@@ -183,6 +184,9 @@ export class TaskManager {
         break;
       case 'source-event':
         subtask.sourceEvent(command.event);
+        break;
+      case 'allow':
+        subtask.allow(command.group, command.watermark);
         break;
       case 'stop':
         subtask.stop();

@@ -1,55 +1,86 @@
-/** Runs a `KeyedProcessFunction`: batches, timers, credits, snapshots. What functions can rely on is in `keyed-process.ts`. */
+/**
+ * Runs user functions with context: one input or two, keyed or not; batches, timers, broadcast state, credits, snapshots. What functions can
+ * rely on is in `keyed-process.ts`, `co-process.ts` and `broadcast-process.ts`.
+ */
 
-import { WeirError } from '#base/errors.ts';
-import { type Cursor, makeCursor } from '../batch/cursor.ts';
+import { makeCursor } from '../batch/cursor.ts';
 import type { RecordBatch } from '../batch/record-batch.ts';
-import type { Fields, Row, Schema } from '../batch/schema.ts';
+import type { Schema } from '../batch/schema.ts';
+import { BroadcastStates } from '../state/broadcast-states.ts';
+import type { StateDescriptor } from '../state/descriptors.ts';
 import { loadKeyed, restoredWatermark, saveKeyed } from '../state/keyed-snapshot.ts';
 import type { Eventually, KeyedStateBackend, StateScope } from '../state/keyed-state.ts';
 import { OperatorLists } from '../state/operator-lists.ts';
 import type { OperatorSnapshot } from '../state/snapshot.ts';
-import { type Key, type KeyInput, StateKeys } from '../state/state-keys.ts';
+import { type KeyInput, StateKeys } from '../state/state-keys.ts';
 import { type Timer, TimerQueue } from '../state/timer-queue.ts';
-import type { TimerService } from '../state/timers.ts';
 import { BuiltOutputs } from './built-outputs.ts';
-import {
-  type KeyedCall,
-  type KeyedDriver,
-  type KeyedProcessFunction,
-  makeKeyedDriver,
-  type OnTimerContext,
-} from './keyed-process.ts';
+import { type CalledInput, FunctionCall } from './function-call.ts';
+import { type FunctionDriver, makeFunctionDriver } from './function-driver.ts';
+import { KeyTasks } from './key-tasks.ts';
+import type { KeyedOpenContext } from './keyed-process.ts';
 import { NO_WATERMARK, Operator, type OperatorContext } from './operator.ts';
 import { narrowing, type OutputTag, openContext } from './process.ts';
 
-export interface KeyedProcessSettings {
-  readonly name: string;
-  /** Position of the key column. */
-  readonly key: number;
-  readonly keyKind: 'string' | 'i32';
-  readonly output: Schema;
-  readonly tags: readonly OutputTag[];
-  readonly create: (subtask: number) => KeyedProcessFunction<Fields, Fields>;
+/** What rows of an input are given to. */
+export type RowMethod = 'processElement' | 'processElement1' | 'processElement2' | 'processBroadcastElement';
+
+export interface FunctionInput {
+  /** Position of the key column; null: its rows have no key. */
+  readonly key: number | null;
+  readonly method: RowMethod;
 }
 
-export class KeyedProcessOperator extends Operator {
-  readonly #settings: KeyedProcessSettings;
+export interface FunctionSettings {
+  readonly name: string;
+  readonly keyKind: 'string' | 'i32';
+  /** One or two. */
+  readonly inputs: readonly FunctionInput[];
+  readonly output: Schema;
+  readonly tags: readonly OutputTag[];
+  /** Broadcast states. */
+  readonly broadcast: readonly StateDescriptor[];
+  readonly create: (subtask: number) => OperatorFunction;
+}
+
+/** What a function may ask when it is opened; what the API's own functions may ask besides. */
+export interface FunctionOpenContext extends KeyedOpenContext {
+  readonly scope: StateScope;
+  /** Cells of the operator. */
+  readonly cells: Float64Array;
+}
+
+/** A function of any kind: its row methods are those that the inputs name. */
+export interface OperatorFunction {
+  open?(ctx: FunctionOpenContext): void;
+  onTimer?(time: number, ctx: FunctionCall, out: FunctionCall): void;
+  close?(): void;
+}
+
+interface Input extends CalledInput {
+  readonly keys: KeyInput | null;
+  readonly drive: FunctionDriver;
+}
+
+export class FunctionOperator extends Operator {
+  readonly #settings: FunctionSettings;
   readonly #keys: StateKeys;
-  readonly #input: KeyInput;
   readonly #eventTimers = new TimerQueue();
   readonly #processingTimers = new TimerQueue();
-  readonly #drive: KeyedDriver = makeKeyedDriver();
   readonly #timerKey = new Int32Array(1);
+  readonly #broadcast: BroadcastStates;
+  #inputs: readonly Input[] = [];
   #backend!: KeyedStateBackend;
   #lists!: OperatorLists;
   #restored: readonly OperatorSnapshot[] = [];
   #outputs!: BuiltOutputs;
-  #cursor!: Cursor;
-  #fn!: KeyedProcessFunction<Fields, Fields>;
-  #call!: Call;
+  #fn!: OperatorFunction;
+  #call!: FunctionCall;
+  #tasks!: KeyTasks;
 
   // Where the current step stands.
   #batch: RecordBatch | null = null;
+  #input: Input | null = null;
   #ids: Int32Array = new Int32Array(0);
   #prepared = false;
   #next = 0;
@@ -59,17 +90,16 @@ export class KeyedProcessOperator extends Operator {
   #forward = false;
   #forwarded = NO_WATERMARK;
 
-  constructor(settings: KeyedProcessSettings) {
+  constructor(settings: FunctionSettings) {
     super();
     this.#settings = settings;
     this.#keys = new StateKeys(settings.keyKind);
-    this.#input = this.#keys.input(settings.key);
+    this.#broadcast = new BroadcastStates(settings.name, settings.broadcast);
   }
 
   override open(context: OperatorContext): void {
     super.open(context);
     const { name, output, tags, create } = this.#settings;
-    const input = context.inputSchema as Schema;
     context.own(this.#keys.dictionary);
     this.#backend = context.stateBackend(this.#keys);
     this.#keys.hold((mark) => {
@@ -77,17 +107,27 @@ export class KeyedProcessOperator extends Operator {
       for (const timers of [this.#eventTimers, this.#processingTimers]) for (const key of timers.keys()) mark(key);
     });
     this.#outputs = new BuiltOutputs(context, name, output, tags);
-    this.#cursor = makeCursor(input);
-    this.#call = new Call({
+    this.#inputs = this.#settings.inputs.map(({ key, method }, i): Input => {
+      const schema = (i === 0 ? context.inputSchema : context.secondSchema) as Schema;
+      return {
+        keys: key === null ? null : this.#keys.input(key),
+        drive: makeFunctionDriver(method, key !== null),
+        cursor: makeCursor(schema),
+        forwards: narrowing(schema, output) !== null,
+        broadcast: method === 'processBroadcastElement',
+      };
+    });
+    this.#tasks = new KeyTasks(this.#backend, this.#keys, () => context.wake());
+    this.#call = new FunctionCall({
       context,
       keyOf: (id) => this.#keys.keyOf(id),
       scope: this.#backend.scope,
       outputs: this.#outputs,
-      cursor: this.#cursor,
-      forwards: narrowing(input, output) !== null,
       name,
       eventTimers: this.#eventTimers,
       processingTimers: this.#processingTimers,
+      broadcast: this.#broadcast,
+      applyToAll: (task) => this.#tasks.push(task),
     });
     this.#lists = new OperatorLists(name, context);
     this.#fn = create(context.subtask);
@@ -97,6 +137,8 @@ export class KeyedProcessOperator extends Operator {
   override start(): void {
     this.#fn.open?.({
       ...openContext(this.context, this.#lists),
+      scope: this.#backend.scope,
+      cells: this.context.cells,
       getState: (descriptor) => this.#backend.state(descriptor),
     });
     loadKeyed(this.#parts, this.#restored, this.context);
@@ -105,13 +147,16 @@ export class KeyedProcessOperator extends Operator {
     this.nextTimer = this.#processingTimers.next;
   }
 
-  processBatch(batch: RecordBatch): void {
+  processBatch(batch: RecordBatch, index: number): void {
+    const input = this.#inputs[index] as Input;
     this.#batch = batch;
+    this.#input = input;
     this.#next = 0;
-    this.#prepared = false;
-    this.#ids = this.#input.of(batch);
-    this.#cursor.$bind(batch);
+    if (input.keys !== null) this.#ids = input.keys.of(batch);
+    this.#prepared = input.keys === null;
+    input.cursor.$bind(batch);
     this.#call.batch = batch;
+    this.#call.input = input;
     this.#begin(this.context.clock.now());
   }
 
@@ -136,7 +181,7 @@ export class KeyedProcessOperator extends Operator {
   }
 
   override get awaiting(): boolean {
-    return this.#backend.loading;
+    return this.#backend.loading || this.#tasks.waiting;
   }
 
   override get stateBytes(): number {
@@ -145,7 +190,7 @@ export class KeyedProcessOperator extends Operator {
 
   override snapshot(): Eventually<OperatorSnapshot> {
     const { watermark } = this.#call;
-    const operator = this.#lists.save();
+    const operator = { ...this.#lists.save(), ...this.#broadcast.save() };
     const keyed = saveKeyed(this.#parts, this.context.maxParallelism);
     return keyed instanceof Promise
       ? keyed.then((groups) => ({ watermark, keyed: groups, operator }))
@@ -155,6 +200,7 @@ export class KeyedProcessOperator extends Operator {
   override restore(snapshots: readonly OperatorSnapshot[]): void {
     this.#restored = snapshots;
     this.#lists.load(snapshots);
+    this.#broadcast.load(snapshots, this.context.subtask);
     this.#call.watermark = restoredWatermark(snapshots);
     this.#forwarded = this.#call.watermark;
   }
@@ -177,7 +223,7 @@ export class KeyedProcessOperator extends Operator {
 
   #run(): void {
     this.pending = true;
-    if (!this.#runTimers() || !this.#finishBatch() || !this.#outputs.drain(true)) return;
+    if (!this.#tasks.run() || !this.#runTimers() || !this.#finishBatch() || !this.#outputs.drain(true)) return;
     this.#backend.release();
     this.pending = false;
     this.nextTimer = this.#processingTimers.next;
@@ -190,10 +236,11 @@ export class KeyedProcessOperator extends Operator {
     this.#prepared ||= this.#backend.prepare(this.#ids, batch.selection, batch.count);
     if (!this.#prepared) return false;
     const call = this.#call;
+    const input = this.#input as Input;
     while (this.#next < batch.count) {
       call.full = false;
-      this.#next = this.#drive(batch, this.#ids, this.#next, this.#cursor, call, this.#backend.scope, this.#fn);
-      if (!this.#runTimers()) return false;
+      this.#next = input.drive(batch, this.#ids, this.#next, input.cursor, call, this.#backend.scope, this.#fn);
+      if (!this.#tasks.run() || !this.#runTimers()) return false;
     }
     this.#batch = null;
     return true;
@@ -202,6 +249,7 @@ export class KeyedProcessOperator extends Operator {
   /** Everything that is due; false: out of credits, or state is being loaded. */
   #runTimers(): boolean {
     const call = this.#call;
+    const { scope } = this.#backend;
     for (;;) {
       if (!this.#outputs.drain(false)) return false;
       const event = call.rising && this.#eventTimers.due(call.watermark);
@@ -212,10 +260,12 @@ export class KeyedProcessOperator extends Operator {
       if (!this.#backend.prepared(timer.key) && !this.#backend.prepare(this.#timerKey, null, 1)) return false;
       timers.drop();
       call.due = this.#eventTimers.next;
-      this.#backend.scope.key = timer.key;
+      scope.key = timer.key;
+      scope.namespace = timer.namespace;
       call.timer = { time: timer.time, domain: event ? 'event' : 'processing', watermark: this.#forwarded };
       this.#fn.onTimer?.(timer.time, call, call);
       call.timer = null;
+      scope.namespace = '';
     }
     this.#ticked = false;
     this.#forward ||= call.rising;
@@ -233,147 +283,5 @@ export class KeyedProcessOperator extends Operator {
     this.#forwarded = watermark;
     this.output.watermark(watermark);
     return true;
-  }
-}
-
-interface CallParts {
-  readonly context: OperatorContext;
-  readonly keyOf: (id: number) => Key;
-  readonly scope: StateScope;
-  readonly outputs: BuiltOutputs;
-  readonly cursor: Cursor;
-  /** The output is a narrowing of the input: `forward` is possible. */
-  readonly forwards: boolean;
-  readonly name: string;
-  readonly eventTimers: TimerQueue;
-  readonly processingTimers: TimerQueue;
-}
-
-/** Context and collector of the row or timer that a call is for. */
-class Call implements KeyedCall, OnTimerContext {
-  k = 0;
-  watermark = NO_WATERMARK;
-  rising = false;
-  due = Number.POSITIVE_INFINITY;
-  full = false;
-  currentProcessingTime = 0;
-  batch: RecordBatch | null = null;
-  /** Null: the call is for a row. */
-  timer: { readonly time: number; readonly domain: 'event' | 'processing'; readonly watermark: number } | null = null;
-  readonly timerService: TimerService;
-  readonly #parts: CallParts;
-
-  constructor(parts: CallParts) {
-    this.#parts = parts;
-    this.timerService = new Timers(this, parts);
-  }
-
-  get currentWatermark(): number {
-    return this.watermark;
-  }
-
-  get subtask(): number {
-    return this.#parts.context.subtask;
-  }
-
-  get currentKey(): Key {
-    return this.#parts.keyOf(this.#parts.scope.key);
-  }
-
-  get timestamp(): number | null {
-    const time = this.#time;
-    return Number.isNaN(time) ? null : time;
-  }
-
-  get timeDomain(): 'event' | 'processing' {
-    return this.timer?.domain ?? 'event';
-  }
-
-  get #time(): number {
-    const { timer } = this;
-    if (timer === null) return (this.batch as RecordBatch).time[this.k] as number;
-    return timer.domain === 'event' ? timer.time : Number.NaN;
-  }
-
-  /** In force before what the call makes: a timer runs ahead of the watermark that has reached it. */
-  get #watermarkBefore(): number {
-    if (this.batch?.watermarks == null) return Number.NaN;
-    return this.timer?.watermark ?? this.watermark;
-  }
-
-  collect(row: Row<Fields>): void {
-    const { outputs } = this.#parts;
-    outputs.collect(row, this.#time, this.#watermarkBefore);
-    this.full ||= outputs.overflowing;
-  }
-
-  forward(): void {
-    const { forwards, cursor, name } = this.#parts;
-    if (!forwards) {
-      throw new WeirError(
-        'FORWARD_SHAPE',
-        `${name}: forward() needs an output schema whose columns are columns of the input.`,
-      );
-    }
-    if (this.timer !== null) throw new WeirError('FORWARD_ROW', `${name}: there is no row to forward in onTimer.`);
-    this.collect(cursor as unknown as Row<Fields>);
-  }
-
-  output<F extends Fields>(tag: OutputTag<F>, row: Row<F>): void {
-    const { outputs } = this.#parts;
-    outputs.side(
-      tag as unknown as OutputTag,
-      row as Readonly<Record<string, unknown>>,
-      this.#time,
-      this.#watermarkBefore,
-    );
-    this.full ||= outputs.overflowing;
-  }
-}
-
-/** Timers of the current key. */
-class Timers implements TimerService {
-  readonly #call: Call;
-  readonly #parts: CallParts;
-
-  constructor(call: Call, parts: CallParts) {
-    this.#call = call;
-    this.#parts = parts;
-  }
-
-  currentWatermark(): number {
-    return this.#call.currentWatermark;
-  }
-
-  currentProcessingTime(): number {
-    return this.#call.currentProcessingTime;
-  }
-
-  registerEventTimeTimer(time: number): void {
-    const { eventTimers, scope } = this.#parts;
-    eventTimers.add(scope.key, '', this.#checked(time));
-    this.#call.due = eventTimers.next;
-  }
-
-  deleteEventTimeTimer(time: number): void {
-    const { eventTimers, scope } = this.#parts;
-    eventTimers.delete(scope.key, '', time);
-    this.#call.due = eventTimers.next;
-  }
-
-  registerProcessingTimeTimer(time: number): void {
-    this.#parts.processingTimers.add(this.#parts.scope.key, '', this.#checked(time));
-  }
-
-  deleteProcessingTimeTimer(time: number): void {
-    this.#parts.processingTimers.delete(this.#parts.scope.key, '', time);
-  }
-
-  #checked(time: number): number {
-    if (typeof time === 'number' && !Number.isNaN(time)) return time;
-    throw new WeirError(
-      'TIMER_TIME',
-      `${this.#parts.name}: a timer needs an instant in ms, not ${String(time)}; has the row no timestamp?`,
-    );
   }
 }
