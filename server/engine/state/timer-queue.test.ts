@@ -15,7 +15,7 @@ it('KP5 one timer per key, namespace and instant, in the order of instants, what
   const step = fc.record({ what: fc.constantFrom('add', 'add', 'add', 'delete', 'drop', 'restore'), timer });
   const same = (a: Timer) => (b: Timer) => a.key === b.key && a.namespace === b.namespace && a.time === b.time;
   fc.assert(
-    fc.property(fc.array(step, { maxLength: 400 }), (steps) => {
+    fc.property(fc.array(step, { maxLength: 400, size: 'max' }), (steps) => {
       let queue = new TimerQueue();
       let model: Timer[] = [];
       for (const { what, timer } of steps) {
