@@ -5,17 +5,17 @@ import { ByteReader, ByteWriter } from './value-codec.ts';
 
 it('KP5 one timer per key, namespace and instant, in the order of instants, whatever is added, deleted, run and restored', () => {
   const timer = fc.record({
-    key: fc.nat(40),
+    key: fc.nat(5),
     namespace: fc.constantFrom('', 'a', 'b'),
     time: fc.oneof(
-      fc.integer({ min: -3, max: 60 }).map((n) => n * 65_536),
+      fc.integer({ min: -3, max: 8 }).map((n) => n * 65_536),
       fc.constant(Number.POSITIVE_INFINITY),
     ),
   });
   const step = fc.record({ what: fc.constantFrom('add', 'add', 'add', 'delete', 'drop', 'restore'), timer });
   const same = (a: Timer) => (b: Timer) => a.key === b.key && a.namespace === b.namespace && a.time === b.time;
   fc.assert(
-    fc.property(fc.array(step, { maxLength: 400 }), (steps) => {
+    fc.property(fc.array(step, { maxLength: 400, size: 'max' }), (steps) => {
       let queue = new TimerQueue();
       let model: Timer[] = [];
       for (const { what, timer } of steps) {
