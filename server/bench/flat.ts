@@ -13,7 +13,8 @@ import { OPERATOR_CELLS, OperatorCell, TASK_CELLS, TaskCell } from '#engine/metr
 import { JobMaster } from '#runtime/job/job-master.ts';
 import { type JobNumbers, JobSampler } from '#runtime/metrics/sampler.ts';
 import { collectGarbage } from './garbage.ts';
-import { buildBenchJob, IOT, iotParams } from './jobs.ts';
+import { IOT, iotParams } from './iot-params.ts';
+import { buildBenchJob } from './jobs.ts';
 import { slope } from './measure.ts';
 import type { BenchOptions } from './options.ts';
 import type { Report } from './report.ts';

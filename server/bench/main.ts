@@ -7,6 +7,8 @@ import { ndjsonBench } from './ndjson.ts';
 import { type BenchOptions, readCommand } from './options.ts';
 import { describeMachine, describeReport, machine, type Report } from './report.ts';
 import { stagesBench } from './stages.ts';
+import { stateBench } from './state.ts';
+import { stateSizeBench } from './state-size.ts';
 import { windowsBench } from './windows.ts';
 import { yardstickBench } from './yardstick-bench.ts';
 
@@ -15,6 +17,8 @@ const BENCHES: Record<string, (options: BenchOptions) => Promise<Report>> = {
   yardstick: yardstickBench,
   generator: generatorBench,
   windows: windowsBench,
+  state: stateBench,
+  'state-size': stateSizeBench,
   ndjson: ndjsonBench,
   stages: stagesBench,
   flat: flatBench,

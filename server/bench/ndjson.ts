@@ -8,7 +8,7 @@ import { prepareOutputDirectory } from '#connectors/file/output-directory.ts';
 import type { TaskManagers } from '#runtime/job/task-managers.ts';
 import { firstDifference, readResults } from './csv-results.ts';
 import { collectGarbage } from './garbage.ts';
-import { IOT, iotParams } from './jobs.ts';
+import { IOT, iotParams } from './iot-params.ts';
 import { type Comparison, compare, cpuText, millions, type Pass, ratioText } from './measure.ts';
 import type { BenchOptions } from './options.ts';
 import type { Report } from './report.ts';

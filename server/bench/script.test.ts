@@ -5,7 +5,8 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { prepareOutputDirectory } from '#connectors/file/output-directory.ts';
 import { LocalExecutor } from '#runtime/local/local-executor.ts';
 import { firstDifference, readResults } from './csv-results.ts';
-import { buildBenchJob, iotParams } from './jobs.ts';
+import { iotParams } from './iot-params.ts';
+import { buildBenchJob } from './jobs.ts';
 import { runScript } from './script.ts';
 import { ensureFile, malformedOf } from './text-input.ts';
 

@@ -14,7 +14,8 @@ import { OPERATOR_CELLS } from '#engine/metrics/cells.ts';
 import type { Operator } from '#engine/operators/operator.ts';
 import { type Consumer, Output } from '#engine/operators/output.ts';
 import { SourceOperator, Splits } from '#engine/operators/source.ts';
-import { buildBenchJob, IOT, iotParams } from './jobs.ts';
+import { IOT, iotParams } from './iot-params.ts';
+import { buildBenchJob } from './jobs.ts';
 
 export const STAGES = ['generate', 'validate', 'watermarks', 'partition and write', 'read', 'windows'] as const;
 export type Stage = (typeof STAGES)[number];
@@ -100,11 +101,11 @@ export class StagedJob {
     const t1 = clock.nanos();
     // Devices are named before the first row.
     if (batch === null) return 0;
-    validate.processBatch(batch);
+    validate.processBatch(batch, 0);
     const good = valid.take();
     const t2 = clock.nanos();
     if (good === null) throw new TypeError('The simulator made a batch without a valid row.');
-    watermarks.processBatch(good);
+    watermarks.processBatch(good, 0);
     const t3 = clock.nanos();
     writer.batch(timed.take() ?? good);
     writer.watermark(timed.watermarkSeen);
@@ -129,7 +130,7 @@ export class StagedJob {
     };
     return {
       ready: () => true,
-      batch: (batch) => timed(() => windows.processBatch(batch)),
+      batch: (batch) => timed(() => windows.processBatch(batch, 0)),
       watermark: (watermark) => timed(() => windows.processWatermark(watermark)),
       idle: () => {},
       marker: () => {},
@@ -211,6 +212,7 @@ function open(operator: Operator, inputSchema: Schema | null, to: Consumer, spli
     },
     clock,
     inputSchema,
+    secondSchema: null,
     cells,
     output: new Output([to], cells),
     sideOutput: () => new Output([], cells),

@@ -4,7 +4,7 @@ import { parseSimulate } from '#connectors/iot-simulator/options.ts';
 import type { TaskManagers } from '#runtime/job/task-managers.ts';
 import type { JobWindows } from '#shared/live.ts';
 import { collectGarbage } from './garbage.ts';
-import { IOT, iotParams } from './jobs.ts';
+import { IOT, iotParams } from './iot-params.ts';
 import { type Comparison, compare, cpuText, millions, type Pass, ratioText } from './measure.ts';
 import type { BenchOptions } from './options.ts';
 import type { Report } from './report.ts';

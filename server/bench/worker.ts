@@ -2,6 +2,7 @@
 
 import { BroadcastChannel, parentPort, workerData } from 'node:worker_threads';
 import type { TaskManagerInit, ToTaskManager } from '#runtime/messages.ts';
+import { levelBackend } from '#runtime/state/level-store.ts';
 import { TaskManager } from '#runtime/task-manager/task-manager.ts';
 import { GARBAGE_CHANNEL } from './garbage.ts';
 import { buildBenchJob } from './jobs.ts';
@@ -18,7 +19,12 @@ garbage.unref();
 if ('role' in init) {
   answerQuestions(port);
 } else {
-  const taskManager = new TaskManager(init, { send: (message) => port.postMessage(message) }, buildBenchJob);
+  const taskManager = new TaskManager(
+    init,
+    { send: (message) => port.postMessage(message) },
+    buildBenchJob,
+    levelBackend(init.stateDirectory),
+  );
   port.on('message', (message: ToTaskManager) => taskManager.receive(message));
   port.postMessage({ type: 'ready' });
   await taskManager.loop();

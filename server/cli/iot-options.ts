@@ -1,4 +1,4 @@
-/** The flags of the IoT job, which `run iot` and `serve` share, and the job that they ask for. */
+/** The flags of jobs on readings, those that only the IoT job has (`run iot` and `serve` share them), and the job that they ask for. */
 
 import { type Command, Option } from 'commander';
 import { UsageError } from '#base/errors.ts';
@@ -66,8 +66,10 @@ export interface IotPlan {
 const MAX_TASK_MANAGERS = 64;
 const DAY_MS = 86_400_000;
 
-export function addIotFlags(command: Command): Command {
-  const time = (name: string) => duration({ min: 0, max: 100 * DAY_MS, says: `a ${name} from 0s to 100d` });
+const span = (name: string) => duration({ min: 0, max: 100 * DAY_MS, says: `a ${name} from 0s to 100d` });
+
+/** What every job on readings can be told. */
+export function addReadingsFlags(command: Command): Command {
   return command
     .option(
       '--input <path>',
@@ -83,21 +85,7 @@ export function addIotFlags(command: Command): Command {
       'longest line that is read; longer ones are errors (default: 1MiB)',
       bytes({ min: 1, max: 2 ** 29 }),
     )
-    .addOption(
-      new Option('--time <time>', 'whose time decides on windows (default: event)').choices(['event', 'processing']),
-    )
-    .option(
-      '--window <duration>',
-      'length of the windows; with a slide, as in 10s/2s, one begins every so often (default: 5s)',
-      windows,
-    )
-    .option('--session <gap>', 'windows that end when a device has been silent for so long', sessionGap)
-    .option('--out-of-orderness <duration>', 'how far events may be out of order (default: 5s)', time('bound'))
-    .option(
-      '--allowed-lateness <duration>',
-      'how long a window takes late events after it has fired (default: 0s)',
-      time('lateness'),
-    )
+    .option('--out-of-orderness <duration>', 'how far events may be out of order (default: 5s)', span('bound'))
     .option(
       '--idle-timeout <duration>',
       'a silent source holds the watermark back for so long, or off (default: off where watermarks are on-event, else 30s)',
@@ -115,7 +103,7 @@ export function addIotFlags(command: Command): Command {
       count({ min: 1, max: MAX_TASK_MANAGERS }),
     )
     .option('--slots <n>', 'slots per task manager (default: 1)', count({ min: 1, max: 128 }))
-    .option('--output <directory>', 'write windows, errors and late events to files in there')
+    .option('--output <directory>', 'write results, errors and whatever else the job gives to files in there')
     .option('--overwrite', 'remove results that are already in the output directory')
     .option(
       '--roll-interval <duration>',
@@ -126,6 +114,25 @@ export function addIotFlags(command: Command): Command {
       new Option('--block-size <size>', 'bytes of a file that one reader reads at a time (default: 1MiB)')
         .argParser(bytes({ min: 1, max: 2 ** 29 }))
         .hideHelp(),
+    );
+}
+
+/** The same, and windows. */
+export function addIotFlags(command: Command): Command {
+  return addReadingsFlags(command)
+    .addOption(
+      new Option('--time <time>', 'whose time decides on windows (default: event)').choices(['event', 'processing']),
+    )
+    .option(
+      '--window <duration>',
+      'length of the windows; with a slide, as in 10s/2s, one begins every so often (default: 5s)',
+      windows,
+    )
+    .option('--session <gap>', 'windows that end when a device has been silent for so long', sessionGap)
+    .option(
+      '--allowed-lateness <duration>',
+      'how long a window takes late events after it has fired (default: 0s)',
+      span('lateness'),
     );
 }
 

@@ -35,7 +35,7 @@ function makeProgram(done: (code: number) => void): Command {
     .action((name: string | undefined) => {
       throw new UsageError(
         name === undefined
-          ? 'Say what to do: weir serve, or weir run iot. `weir --help` tells more.'
+          ? 'Say what to do: weir serve, or weir run JOB. `weir --help` tells more.'
           : `There is no command "${name}"; there are serve, run, jobs and bench.`,
       );
     })
@@ -82,4 +82,5 @@ const EXAMPLES = `
 Examples:
   weir serve                                          a simulated job, live in the browser
   weir run iot --input readings.ndjson                a file, from its first line to its last
+  weir jobs --available                               what else can be run
   weir run iot --help                                 all flags of the job`;

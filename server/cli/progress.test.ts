@@ -66,6 +66,7 @@ const outcome: Outcome = {
   failure: null,
   interrupted: false,
   totals: { events: 20_000, windows: 12, errors: 3, late: 1 },
+  results: { name: 'windows', count: 12 },
   counts: [
     { reason: 'malformed_json', field: null, count: 1, perSecond: 0 },
     { reason: 'wrong_type', field: 'pressure', count: 2, perSecond: 0 },

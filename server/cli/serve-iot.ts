@@ -11,8 +11,8 @@ import { ResultsFeed } from '#connectors/live/results-feed.ts';
 import { findOperator } from '#engine/graph/job-graph.ts';
 import { IOT } from '#jobs/iot.ts';
 import { Injections, nodeTimers } from '#lab/injections.ts';
-import { type IotJob, makeIotJob } from './iot-job.ts';
 import { type IotFlags, type IotPlan, planIot } from './iot-options.ts';
+import { makeReadingsJob, type ReadingsJob } from './readings-job.ts';
 import { onStopSignal } from './stop.ts';
 
 export interface ServeFlags extends IotFlags {
@@ -39,7 +39,7 @@ export async function serve(flags: ServeFlags): Promise<number> {
   };
   const plan =
     flags.job === false ? null : planIot(flags, { simulate: PLEASANT, parallelism: 2, console: null, live: true });
-  const job = plan === null ? null : makeIotJob(plan);
+  const job = plan === null ? null : makeReadingsJob({ name: 'iot', params: plan.params }, plan);
   const live = plan === null || job === null ? null : liveJob(plan, job);
   const api = await ApiServer.create({
     host: flags.host,
@@ -82,7 +82,7 @@ export async function serve(flags: ServeFlags): Promise<number> {
   return 0;
 }
 
-async function stopJob(plan: IotPlan | null, job: IotJob | null): Promise<void> {
+async function stopJob(plan: IotPlan | null, job: ReadingsJob | null): Promise<void> {
   if (job === null || job.master.state !== 'RUNNING') return;
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<void>((resolve) => {
@@ -114,7 +114,7 @@ function readToken({ host, tokenFile, tokenRead }: ServeFlags): string | null {
   return token;
 }
 
-function liveJob({ params, taskManagers }: IotPlan, { master, graph, errors, simulator }: IotJob): LiveJob {
+function liveJob({ params, taskManagers }: IotPlan, { master, graph, errors, simulator }: ReadingsJob): LiveJob {
   const windows = new ResultsFeed((id, query) => master.inspect(id, query), IOT.resultsLive);
   master.onReport(IOT.resultsLive, (subtask, message) => windows.onReport(subtask, message));
   return {
@@ -134,7 +134,10 @@ function liveJob({ params, taskManagers }: IotPlan, { master, graph, errors, sim
   };
 }
 
-function liveSimulator(master: IotJob['master'], simulator: NonNullable<IotJob['simulator']>): LiveJob['simulator'] {
+function liveSimulator(
+  master: ReadingsJob['master'],
+  simulator: NonNullable<ReadingsJob['simulator']>,
+): LiveJob['simulator'] {
   const injections = new Injections({
     clock: systemClock,
     timers: nodeTimers,
@@ -149,7 +152,7 @@ function liveSimulator(master: IotJob['master'], simulator: NonNullable<IotJob['
 }
 
 /** Columns of a result behind device, start and end. */
-function aggregatesOf(graph: IotJob['graph']): string[] {
+function aggregatesOf(graph: ReadingsJob['graph']): string[] {
   const place = findOperator(graph, IOT.windows);
   const operator = place === null ? undefined : graph.vertices[place.vertex]?.operators[place.operator];
   const keys = new Set(['device_id', 'window_start', 'window_end']);

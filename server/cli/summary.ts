@@ -11,6 +11,10 @@ export interface Summary {
   /** Ended by a signal, not by the end of its input. */
   interrupted: boolean;
   events: number;
+  /** Rows of results, and what the job calls them. */
+  results: number;
+  resultName: string;
+  /** Of them, results of windows. */
   windows: number;
   errors: number;
   /** By `reason`, or `reason:field` where a field is to blame. */
@@ -29,12 +33,23 @@ export interface Outcome {
   failure: Error | null;
   interrupted: boolean;
   totals: Pick<Totals, 'events' | 'windows' | 'errors' | 'late'>;
+  results: { readonly name: string; readonly count: number };
   counts: readonly ErrorCount[];
   durationMs: number;
   output: string | null;
 }
 
-export function summarize({ job, state, failure, interrupted, totals, counts, durationMs, output }: Outcome): Summary {
+export function summarize({
+  job,
+  state,
+  failure,
+  interrupted,
+  totals,
+  results,
+  counts,
+  durationMs,
+  output,
+}: Outcome): Summary {
   const errorsByReason: Record<string, number> = {};
   const sorted = [...counts].sort((a, b) => b.count - a.count);
   for (const { reason, field, count } of sorted) {
@@ -46,6 +61,8 @@ export function summarize({ job, state, failure, interrupted, totals, counts, du
     failure: failure?.message ?? null,
     interrupted,
     events: totals.events,
+    results: results.count,
+    resultName: results.name,
     windows: totals.windows,
     errors: totals.errors,
     errorsByReason,
@@ -60,7 +77,7 @@ export function summarize({ job, state, failure, interrupted, totals, counts, du
 export function describeSummary(summary: Summary): string {
   const rows: [string, string][] = [
     ['events', whole(summary.events)],
-    ['windows', whole(summary.windows)],
+    [summary.resultName, whole(summary.results)],
     ['errors', whole(summary.errors)],
     ...Object.entries(summary.errorsByReason).map(([reason, count]): [string, string] => [`  ${reason}`, whole(count)]),
     ['late', whole(summary.late)],

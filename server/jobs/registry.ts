@@ -2,7 +2,9 @@
 
 import { UsageError } from '#base/errors.ts';
 import type { JobGraph } from '#engine/graph/job-graph.ts';
+import { type AlertsParams, buildAlerts } from './alerts.ts';
 import { buildIot, type IotParams } from './iot.ts';
+import { buildSessions, type SessionsParams } from './sessions.ts';
 
 export interface AvailableJob {
   readonly name: string;
@@ -13,12 +15,22 @@ export interface AvailableJob {
 const JOBS: readonly (AvailableJob & { build: (params: unknown) => JobGraph })[] = [
   {
     name: 'iot',
-    description: 'Readings of IoT devices: validated, keyed by device, min / max / avg per sensor in tumbling windows.',
+    description: 'Readings of IoT devices: validated, keyed by device, min / max / avg per sensor in windows.',
     build: (params) => buildIot(params as IotParams),
+  },
+  {
+    name: 'sessions',
+    description: 'When each device was active: session windows with start, end, number of readings, min and max.',
+    build: (params) => buildSessions(params as SessionsParams),
+  },
+  {
+    name: 'alerts',
+    description: 'Devices that fall silent, come back, or leave their usual range: timers and state per device.',
+    build: (params) => buildAlerts(params as AlertsParams),
   },
 ];
 
-export const availableJobs: readonly AvailableJob[] = JOBS;
+export const availableJobs: readonly AvailableJob[] = JOBS.map(({ name, description }) => ({ name, description }));
 
 /** The graph of a job; the same in every thread that is given the same spec. An unknown name is an error that lists the known ones. */
 export function buildJob(spec: { readonly name: string; readonly params: unknown }): JobGraph {

@@ -73,4 +73,6 @@ export interface TaskManagerInit {
   readonly index: number;
   /** Doorbells of all task managers: `[rings, sleeping]`. */
   readonly bells: readonly SharedArrayBuffer[];
+  /** For state on disk; made when it is needed, removed when the process ends. */
+  readonly stateDirectory: string;
 }

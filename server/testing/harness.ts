@@ -13,6 +13,7 @@ import { type Cursor, makeCursor, makeRowWriter } from '#engine/batch/cursor.ts'
 import { Dictionary } from '#engine/batch/dictionary.ts';
 import { RecordBatch } from '#engine/batch/record-batch.ts';
 import type { Schema } from '#engine/batch/schema.ts';
+import type { PairConsumer } from '#engine/exchange/input-pair.ts';
 import { OPERATOR_CELLS } from '#engine/metrics/cells.ts';
 import type { LatencyMarker } from '#engine/metrics/latency.ts';
 import { ChainedOperator } from '#engine/operators/chained-operator.ts';
@@ -20,7 +21,7 @@ import type { Operator } from '#engine/operators/operator.ts';
 import { type Consumer, Output } from '#engine/operators/output.ts';
 import { Splits } from '#engine/operators/source.ts';
 import { heapBackend } from '#engine/state/heap-backend.ts';
-import type { StateBackendFactory } from '#engine/state/keyed-state.ts';
+import { DEFAULT_STATE, type StateBackendFactory } from '#engine/state/keyed-state.ts';
 import type { OperatorSnapshot } from '#engine/state/snapshot.ts';
 
 export type PlainRow = Readonly<Record<string, unknown>>;
@@ -134,6 +135,8 @@ function text(rows: readonly PlainRow[]): string {
 
 export interface HarnessOptions {
   readonly input: Schema;
+  /** Of operators with two inputs (`pair-harness.ts`). */
+  readonly second?: Schema;
   readonly output: Schema;
   readonly sides?: Readonly<Record<string, Schema>>;
   readonly clock?: ManualClock;
@@ -195,6 +198,7 @@ export class OperatorHarness {
       maxParallelism: options.maxParallelism ?? 128,
       clock: this.clock,
       inputSchema: options.input,
+      secondSchema: options.second ?? null,
       cells: this.cells,
       output,
       sideOutput: (tag) => sides.get(tag) ?? new Output([], this.cells),
@@ -207,7 +211,11 @@ export class OperatorHarness {
           maxParallelism: options.maxParallelism ?? 128,
           keys,
           cells: this.cells,
+          cacheBytes: DEFAULT_STATE.stateCacheBytes,
           wake: () => {},
+          fail: (error) => {
+            throw error;
+          },
         }),
       own: (dictionary) => this.owned.push(dictionary),
       report: (message) => this.reports.push(message),
@@ -260,6 +268,11 @@ export class OperatorHarness {
     this.#mayCall();
     if (batch.count > 0) this.#place.batch(batch);
     return this;
+  }
+
+  /** What a pair of inputs delivers to. */
+  get head(): PairConsumer {
+    return this.#place;
   }
 
   watermark(watermark: number): this {

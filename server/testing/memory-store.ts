@@ -1,7 +1,7 @@
 /** A record store in memory, for tests of state that exceeds memory: answers at once, or when it is told to, in any order the seed says. */
 
 import type { Random } from '#base/random.ts';
-import type { RecordStore, StoreEntry } from '#engine/state/record-store.ts';
+import type { RecordStore, StoreEntry, StoreView } from '#engine/state/record-store.ts';
 
 const nameOf = (key: Uint8Array): string => Buffer.from(key).toString('latin1');
 
@@ -57,8 +57,13 @@ export class MemoryStore implements RecordStore {
     this.#soon(() => done(entries));
   }
 
-  async readAll(each: (entry: StoreEntry) => void): Promise<void> {
-    for (const [key, record] of [...this.records]) each([Buffer.from(key, 'latin1'), record]);
+  view(): StoreView {
+    const entries = [...this.records];
+    return {
+      readAll: async (each) => {
+        for (const [key, record] of entries) each([Buffer.from(key, 'latin1'), record]);
+      },
+    };
   }
 
   close(): void {

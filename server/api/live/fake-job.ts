@@ -5,6 +5,7 @@ import { f64, schema } from '#engine/batch/schema.ts';
 import type { JobGraph, JobOperator, JobVertex } from '#engine/graph/job-graph.ts';
 import { cellsPerTask, OperatorCell, operatorCells, TaskCell } from '#engine/metrics/cells.ts';
 import { NO_LATENCY_TRACKING } from '#engine/metrics/latency.ts';
+import { DEFAULT_STATE } from '#engine/state/keyed-state.ts';
 import { Injections, nodeTimers } from '#lab/injections.ts';
 import { newLatencies } from '#runtime/task/wiring.ts';
 import type { ErrorCount, ErrorRow, JobState, LateRow, SimulatorSettings, WindowResult } from '#shared/live.ts';
@@ -114,7 +115,7 @@ export class FakeHandle implements JobHandle {
     vertices: [vertex],
     edges: [],
     latencyTracking: NO_LATENCY_TRACKING,
-    stateBackend: 'heap',
+    state: DEFAULT_STATE,
   };
   state: JobState = 'RUNNING';
   failure: Error | null = null;

@@ -15,7 +15,7 @@
  */
 
 import { Dictionary } from '../batch/dictionary.ts';
-import { BATCH_ROWS, NEVER_INGESTED, RecordBatch } from '../batch/record-batch.ts';
+import { NEVER_INGESTED, RecordBatch } from '../batch/record-batch.ts';
 import type { Schema } from '../batch/schema.ts';
 import type { LatencyMarker } from '../metrics/latency.ts';
 import type { Consumer } from '../operators/output.ts';
@@ -24,6 +24,7 @@ import type { ChannelWriter } from './channel.ts';
 import { LocalStrings } from './local-strings.ts';
 import type { Ring } from './ring-layout.ts';
 import { type Arrival, RingReader } from './ring-reader.ts';
+import { RowWatermarks } from './row-watermarks.ts';
 
 /** A slot being delivered; stages count up as far as the chain had credits. */
 interface Delivery {
@@ -43,6 +44,7 @@ export class InputGate {
   readonly schema: Schema;
   readonly #target: Consumer;
   readonly #valve: WatermarkValve;
+  readonly #rowWatermarks: RowWatermarks;
   readonly #rings: { channel: number; reader: RingReader }[] = [];
   readonly #channels: number;
   readonly #ended: Uint8Array;
@@ -53,12 +55,9 @@ export class InputGate {
   #ingestedAt = NEVER_INGESTED;
   #delivery: Delivery | null = null;
   #endDelivered = false;
-  /** Set while the watermarks of a batch's rows go through the valve: they travel with the rows. */
-  #rowWatermarks = false;
   #dictionary: Dictionary | null = null;
   /** Whether this gate's task is the one to sweep its dictionary. */
   #sweeps: () => boolean = () => true;
-  readonly #watermarks = new Float64Array(BATCH_ROWS);
   /** Ring to look at first. */
   #turn = 0;
 
@@ -71,10 +70,12 @@ export class InputGate {
     this.#ended = new Uint8Array(channels);
     this.#valve = new WatermarkValve(channels, {
       watermark: (watermark) => {
-        if (!this.#rowWatermarks) this.#news.push({ kind: 'watermark', watermark, ingestedAt: this.#ingestedAt });
+        if (this.#rowWatermarks.moving) return;
+        this.#news.push({ kind: 'watermark', watermark, ingestedAt: this.#ingestedAt });
       },
       idle: (idle) => this.#news.push({ kind: 'idle', idle }),
     });
+    this.#rowWatermarks = new RowWatermarks(this.#valve);
   }
 
   /** Dictionary of what the gate hands on; with a single local channel that is the producer's own. */
@@ -228,24 +229,9 @@ export class InputGate {
 
   /** Rows of a channel, with the watermarks that travel among them combined with those of the others. */
   acceptRows(channel: number, batch: RecordBatch): void {
-    const own = batch.watermarks;
-    if (own === null || this.#channels === 1) {
-      this.#target.batch(batch);
-      return;
-    }
-    // The other channels stand still meanwhile, so the last row's watermark tells how far this batch can bring the valve.
-    const before = this.#valve.watermark;
-    const count = batch.count;
-    this.#rowWatermarks = true;
-    this.#valve.onWatermark(own[batch.row(count - 1)] as number, channel);
-    this.#rowWatermarks = false;
-    const after = this.#valve.watermark;
-    batch.watermarks = null;
-    if (after > before) {
-      limitWatermarks(own, batch.selection, count, before, after, this.#watermarks);
-      batch.watermarks = this.#watermarks;
+    if (this.#channels > 1 && this.#rowWatermarks.combine(batch, channel)) {
       // A watermark that moved among the rows counts for the chain from its row on, and behind the last one in any case.
-      this.#news.push({ kind: 'watermark', watermark: after, ingestedAt: batch.ingestedAt });
+      this.#news.push({ kind: 'watermark', watermark: this.#valve.watermark, ingestedAt: batch.ingestedAt });
     }
     this.#target.batch(batch);
   }
@@ -343,20 +329,4 @@ class LocalWriter implements ChannelWriter {
   }
 
   flush(): void {}
-}
-
-/** What the valve says at each row: the channel's own watermark, but not below what came out already nor beyond what the others allow. */
-function limitWatermarks(
-  own: Float64Array,
-  rows: Int32Array | null,
-  count: number,
-  low: number,
-  high: number,
-  into: Float64Array,
-): void {
-  for (let i = 0; i < count; i++) {
-    const k = rows === null ? i : (rows[i] as number);
-    const watermark = own[k] as number;
-    into[k] = Math.min(high, Math.max(low, watermark));
-  }
 }

@@ -2,7 +2,7 @@
  * Stream graph -> job graph: joins operators into tasks where nothing has to cross a thread.
  *
  * An operator is chained behind its input if that is its only one, the partitioner is forward, both have the same parallelism, and neither
- * asked otherwise. A task is thus a tree: its head, and whatever hangs behind it.
+ * asked otherwise. A task is thus a tree: its head, and whatever hangs behind it. Operators with two inputs are always heads.
  */
 
 import { WeirError } from '#base/errors.ts';
@@ -25,7 +25,7 @@ export function chain(
   name: string,
   nodes: readonly StreamNode[],
   parallelism: number,
-  settings: Pick<JobGraph, 'latencyTracking' | 'stateBackend'>,
+  settings: Pick<JobGraph, 'latencyTracking' | 'state'>,
 ): JobGraph {
   if (!nodes.some((n) => n.source !== null)) throw new WeirError('NO_SOURCE', `Job ${name} has no source.`);
   const ids = operatorIds(name, nodes);
@@ -74,6 +74,7 @@ export function chain(
         fromOperator: producer.nodes.indexOf(edge.from),
         tag: edge.tag,
         to,
+        input: edge.input,
         partitioner: partitionerOf(edge, head),
         schema: edge.schema,
       });
@@ -127,7 +128,9 @@ function operatorIds(job: string, nodes: readonly StreamNode[]): Map<StreamNode,
   const ids = new Map<StreamNode, string>();
   const taken = new Map<string, StreamNode>();
   for (const node of nodes) {
-    const inputs = node.inputs.map((e) => `${ids.get(e.from)}/${e.tag ?? ''}/${e.partitioner?.kind ?? ''}`).join('+');
+    const placeOf = ({ from, tag, partitioner, input }: StreamEdge): string =>
+      `${ids.get(from)}/${tag ?? ''}/${partitioner?.kind ?? ''}${input === 0 ? '' : '/second'}`;
+    const inputs = node.inputs.map(placeOf).join('+');
     const shape = `${node.kind}(${inputs})`;
     let id = node.uid ?? hashId(shape);
     for (let n = 1; node.uid === null && taken.has(id); n++) id = hashId(`${shape}#${n}`);

@@ -20,24 +20,35 @@ import { checkParallelism, MAX_PARALLELISM } from '../exchange/key-groups.ts';
 import type { Sink } from '../io/sink.ts';
 import type { Source, Split } from '../io/source.ts';
 import { checkLatencyTracking, type LatencyTracking, NO_LATENCY_TRACKING } from '../metrics/latency.ts';
+import { type AsyncFunction, type AsyncSettings, checkAsync } from '../operators/async-function.ts';
+import { AsyncWaitOperator } from '../operators/async-wait.ts';
 import { FilterOperator, type Predicate } from '../operators/filter.ts';
+import { FunctionOperator, type OperatorFunction } from '../operators/function-operator.ts';
 import type { KeyedProcessFunction } from '../operators/keyed-process.ts';
-import { KeyedProcessOperator } from '../operators/keyed-process-operator.ts';
 import { type Collector, type OutputTag, type ProcessFunction, ProcessOperator } from '../operators/process.ts';
 import { SinkOperator } from '../operators/sink.ts';
 import { WatermarksOperator } from '../operators/watermarks.ts';
-import type { StateBackendName } from '../state/keyed-state.ts';
+import type { StateDescriptor } from '../state/descriptors.ts';
+import { DEFAULT_STATE, type StateBackendName, type StateSettings } from '../state/keyed-state.ts';
 import type { WatermarkStrategy } from '../time/watermark-strategy.ts';
-import type { AlignedWindows } from '../window/assigners.ts';
-import type { SessionWindows } from '../window/session-windows.ts';
+import { type GlobalWindow, GlobalWindows, type TimedWindows, type Windows } from '../window/assign.ts';
+import { CountTrigger, PurgingTrigger } from '../window/triggers.ts';
 import { chain } from './chain.ts';
+import {
+  BroadcastConnectedStream,
+  BroadcastStream,
+  ConnectedStreams,
+  KeyedBroadcastConnectedStream,
+  KeyedConnectedStreams,
+  keyKindOf,
+} from './connected-streams.ts';
 import type { JobGraph, Partitioner } from './job-graph.ts';
 import { OperatorHandle } from './operator-handle.ts';
 import type { StreamEdge, StreamNode } from './stream-graph.ts';
 import { WindowedStream } from './windowed-stream.ts';
 
 export { OutputTag } from '../operators/process.ts';
-export { type Late, lateTag } from './windowed-stream.ts';
+export { type Late, lateTag } from './window-results.ts';
 
 export interface EnvironmentSettings {
   readonly name: string;
@@ -49,6 +60,8 @@ export interface EnvironmentSettings {
   readonly latencyTracking?: LatencyTracking;
   /** Where keyed state lives: `heap` (default), or `level` for state larger than memory. Results are the same. */
   readonly stateBackend?: StateBackendName;
+  /** Of `level`: bytes that may be cached, per operator and subtask; 64 MiB if not given. */
+  readonly stateCacheBytes?: number;
 }
 
 export class StreamExecutionEnvironment {
@@ -56,7 +69,7 @@ export class StreamExecutionEnvironment {
   readonly parallelism: number;
   readonly rollIntervalMs: number;
   readonly latencyTracking: LatencyTracking;
-  readonly stateBackend: StateBackendName;
+  readonly state: StateSettings;
   readonly #nodes: StreamNode[] = [];
 
   constructor(settings: EnvironmentSettings) {
@@ -65,7 +78,10 @@ export class StreamExecutionEnvironment {
     this.rollIntervalMs = settings.rollIntervalMs ?? 10_000;
     this.latencyTracking = settings.latencyTracking ?? NO_LATENCY_TRACKING;
     checkLatencyTracking(this.latencyTracking);
-    this.stateBackend = settings.stateBackend ?? 'heap';
+    this.state = {
+      stateBackend: settings.stateBackend ?? DEFAULT_STATE.stateBackend,
+      stateCacheBytes: settings.stateCacheBytes ?? DEFAULT_STATE.stateCacheBytes,
+    };
     checkParallelism(this.parallelism, MAX_PARALLELISM, `Job ${settings.name}`);
   }
 
@@ -82,8 +98,8 @@ export class StreamExecutionEnvironment {
 
   /** Tasks and exchanges, chained. Errors name the operator and what is wrong with it. */
   jobGraph(): JobGraph {
-    const { latencyTracking, stateBackend } = this;
-    return chain(this.name, this.#nodes, this.parallelism, { latencyTracking, stateBackend });
+    const { latencyTracking, state } = this;
+    return chain(this.name, this.#nodes, this.parallelism, { latencyTracking, state });
   }
 
   /** @internal */
@@ -134,7 +150,7 @@ export class DataStream<F extends Fields> {
   }
 
   filter(name: string, predicate: Predicate<F>): SingleOutputStream<F> {
-    return this.connect(this.schema, {
+    return this.transform(this.schema, {
       kind: 'filter',
       name,
       create: () => new FilterOperator(predicate as unknown as Predicate<Fields>),
@@ -153,9 +169,27 @@ export class DataStream<F extends Fields> {
     return this.#rows('process', name, options.output, options.sideOutputs ?? [], options.create);
   }
 
+  /**
+   * Asks somebody outside about each row, many at a time (Flink's `AsyncDataStream`). `create` is called once per subtask. Starts a chain, so
+   * that what waits for answers is not between a source and its watermarks.
+   */
+  asyncWait<Out extends Fields>(
+    name: string,
+    options: AsyncSettings<Out> & { output: Schema<Out>; create: (subtask: number) => AsyncFunction<F, Out> },
+  ): SingleOutputStream<Out> {
+    const settings = { ...options, name } as unknown as ConstructorParameters<typeof AsyncWaitOperator>[0];
+    checkAsync(name, settings);
+    return this.transform(options.output, {
+      kind: 'async',
+      name,
+      chaining: 'head',
+      create: () => new AsyncWaitOperator(settings),
+    });
+  }
+
   /** Event time from here on; timestamps are those the source gave, unless the strategy assigns others. */
   assignTimestampsAndWatermarks(strategy: WatermarkStrategy<F>, name = 'Timestamps/Watermarks'): SingleOutputStream<F> {
-    return this.connect(this.schema, {
+    return this.transform(this.schema, {
       kind: 'watermarks',
       name,
       alignment: strategy.alignment,
@@ -200,9 +234,23 @@ export class DataStream<F extends Fields> {
     return new DataStream(this.env, this.schema, this.#partitioned({ kind: 'rescale' }));
   }
 
-  /** Every row to every subtask. */
-  broadcast(): DataStream<F> {
-    return new DataStream(this.env, this.schema, this.#partitioned({ kind: 'broadcast' }));
+  /** Every row to every subtask; with states, for `connect`: rows that change them (`broadcast-process.ts`). */
+  broadcast(): DataStream<F>;
+  broadcast(...states: StateDescriptor[]): BroadcastStream<F>;
+  broadcast(...states: StateDescriptor[]): DataStream<F> | BroadcastStream<F> {
+    const stream = new DataStream(this.env, this.schema, this.#partitioned({ kind: 'broadcast' }));
+    return states.length === 0 ? stream : new BroadcastStream(stream, states);
+  }
+
+  /** Two streams for one operator; a broadcast one gives it state that all subtasks hold alike. */
+  connect<B extends Fields>(other: BroadcastStream<B>): BroadcastConnectedStream<F, B>;
+  connect<B extends Fields>(other: DataStream<B>): ConnectedStreams<F, B>;
+  connect<B extends Fields>(
+    other: DataStream<B> | BroadcastStream<B>,
+  ): ConnectedStreams<F, B> | BroadcastConnectedStream<F, B> {
+    return other instanceof BroadcastStream
+      ? new BroadcastConnectedStream(this, other)
+      : new ConnectedStreams(this, other);
   }
 
   sinkTo(sink: Sink, name: string): OperatorHandle {
@@ -218,7 +266,7 @@ export class DataStream<F extends Fields> {
   }
 
   /** @internal */
-  connect<Out extends Fields>(
+  transform<Out extends Fields>(
     output: Schema<Out>,
     node: Pick<StreamNode, 'kind' | 'name'> & Partial<StreamNode>,
   ): SingleOutputStream<Out> {
@@ -237,7 +285,7 @@ export class DataStream<F extends Fields> {
     create: (subtask: number) => ProcessFunction<F, Out>,
   ): SingleOutputStream<Out> {
     const rowFunction = create as unknown as (subtask: number) => ProcessFunction<Fields, Fields>;
-    return this.connect(output, {
+    return this.transform(output, {
       kind,
       name,
       sideOutputs: new Map(tags.map((t) => [t.id, t.schema])),
@@ -256,7 +304,7 @@ export class SingleOutputStream<F extends Fields> extends DataStream<F> {
 
   /** @internal */
   constructor(env: StreamExecutionEnvironment, node: StreamNode, schema: Schema<F>) {
-    super(env, schema, [{ from: node, tag: null, partitioner: null, schema }]);
+    super(env, schema, [{ from: node, tag: null, partitioner: null, schema, input: 0 }]);
     this.#handle = new OperatorHandle(node);
   }
 
@@ -292,7 +340,9 @@ export class SingleOutputStream<F extends Fields> extends DataStream<F> {
       const known = [...node.sideOutputs.keys()].join(', ') || 'none';
       throw new WeirError('UNDECLARED_TAG', `${node.name} has no side output "${tag.id}"; it declares: ${known}.`);
     }
-    return new DataStream(this.env, tag.schema, [{ from: node, tag: tag.id, partitioner: null, schema: tag.schema }]);
+    return new DataStream(this.env, tag.schema, [
+      { from: node, tag: tag.id, partitioner: null, schema: tag.schema, input: 0 },
+    ]);
   }
 }
 
@@ -303,12 +353,13 @@ export type KeyField<F extends Fields> = {
   string;
 
 export class KeyedStream<F extends Fields, K extends keyof F> extends DataStream<F> {
-  readonly #key: number;
+  /** @internal Position of the key column. */
+  readonly key: number;
 
   /** @internal */
   constructor(env: StreamExecutionEnvironment, schema: Schema<F>, edges: readonly StreamEdge[], key: number) {
     super(env, schema, edges);
-    this.#key = key;
+    this.key = key;
   }
 
   /**
@@ -323,29 +374,47 @@ export class KeyedStream<F extends Fields, K extends keyof F> extends DataStream
     },
   ): SingleOutputStream<Out> {
     const tags = options.sideOutputs ?? [];
-    const create = options.create as unknown as (
-      subtask: number,
-    ) => KeyedProcessFunction<Fields, Fields> | ProcessFunction<Fields, Fields>;
+    const create = options.create as unknown as (subtask: number) => OperatorFunction | ProcessFunction<Fields, Fields>;
     const settings = {
       name,
-      key: this.#key,
-      keyKind: this.schema.columns[this.#key]?.kind === 'string' ? ('string' as const) : ('i32' as const),
+      keyKind: keyKindOf(this),
+      inputs: [{ key: this.key, method: 'processElement' as const }],
       output: options.output,
       tags,
-      create: (subtask: number): KeyedProcessFunction<Fields, Fields> => {
+      broadcast: [],
+      create: (subtask: number): OperatorFunction => {
         const fn = create(subtask);
-        return typeof fn === 'function' ? { processElement: fn } : fn;
+        return typeof fn === 'function' ? ({ processElement: fn } as OperatorFunction) : fn;
       },
     };
-    return this.connect(options.output, {
+    return this.transform(options.output, {
       kind: 'process',
       name,
       sideOutputs: new Map(tags.map((t) => [t.id, t.schema])),
-      create: () => new KeyedProcessOperator(settings),
+      create: () => new FunctionOperator(settings),
     });
   }
 
-  window(windows: AlignedWindows | SessionWindows): WindowedStream<F, K> {
-    return new WindowedStream(this, this.#key, windows);
+  /** Two streams for one operator; where both are keyed, it has state and timers for the keys of both. */
+  override connect<B extends Fields>(other: BroadcastStream<B>): KeyedBroadcastConnectedStream<F, B>;
+  override connect<B extends Fields, L extends keyof B>(other: KeyedStream<B, L>): KeyedConnectedStreams<F, B>;
+  override connect<B extends Fields>(other: DataStream<B>): ConnectedStreams<F, B>;
+  override connect<B extends Fields>(
+    other: DataStream<B> | BroadcastStream<B>,
+  ): ConnectedStreams<F, B> | KeyedConnectedStreams<F, B> | KeyedBroadcastConnectedStream<F, B> {
+    if (other instanceof BroadcastStream) return new KeyedBroadcastConnectedStream(this, other);
+    return other instanceof KeyedStream ? new KeyedConnectedStreams(this, other) : new ConnectedStreams(this, other);
+  }
+
+  /** Windows of time, or `GlobalWindows`, which give results only when a trigger says so. */
+  window(windows: GlobalWindow): WindowedStream<F, K, false>;
+  window(windows: TimedWindows<F>): WindowedStream<F, K>;
+  window(windows: Windows<F>): WindowedStream<F, K, boolean> {
+    return new WindowedStream(this, this.key, windows);
+  }
+
+  /** A result for every `rows` rows of a key, over just those; what is fewer at the end gives none. */
+  countWindow(rows: number): WindowedStream<F, K, false> {
+    return this.window(GlobalWindows.create()).trigger(PurgingTrigger.of(CountTrigger.of(rows)));
   }
 }

@@ -33,7 +33,7 @@ export function explain(graph: JobGraph): string {
         `     ${producer}${edge.tag === null ? '' : ` [${edge.tag}]`} ══${partitionerText(
           edge.partitioner,
           edge.schema.columns.map((c) => c.name),
-        )}══> ${edge.to + 1}`,
+        )}══> ${edge.to + 1}${edge.input === 0 ? '' : ' (second input)'}`,
       );
     }
   }

@@ -12,7 +12,7 @@ import type { Fields, Schema } from '../batch/schema.ts';
 import type { Source } from '../io/source.ts';
 import type { LatencyTracking } from '../metrics/latency.ts';
 import type { Operator } from '../operators/operator.ts';
-import type { StateBackendName } from '../state/keyed-state.ts';
+import type { StateSettings } from '../state/keyed-state.ts';
 import type { WatermarkAlignment } from '../time/watermark-strategy.ts';
 
 export type Partitioner =
@@ -73,14 +73,15 @@ export interface JobEdge {
   readonly tag: string | null;
   /** Vertex whose head operator consumes. */
   readonly to: number;
+  /** Which input of that operator: 0, or 1 for the second one. Edges of one input have one schema. */
+  readonly input: number;
   readonly partitioner: Partitioner;
   readonly schema: Schema;
 }
 
 export interface JobGraph {
   readonly name: string;
-  /** Where keyed state lives. */
-  readonly stateBackend: StateBackendName;
+  readonly state: StateSettings;
   /** Topologically sorted. */
   readonly vertices: readonly JobVertex[];
   readonly edges: readonly JobEdge[];

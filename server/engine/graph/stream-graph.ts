@@ -12,6 +12,8 @@ export interface StreamEdge {
   /** Null: forward where parallelisms are equal, else rebalance. */
   readonly partitioner: Partitioner | null;
   readonly schema: Schema;
+  /** Which input of the operator it leads to: 0, or 1 for the second one. */
+  readonly input: number;
 }
 
 export interface StreamNode {

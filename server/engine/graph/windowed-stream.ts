@@ -1,10 +1,22 @@
-/** Keyed rows in windows, as a job writes them: lateness, then what becomes of the rows of a window. */
+/**
+ * Keyed rows in windows, as a job writes them: trigger and lateness, then what becomes of the rows of a window.
+ *
+ *   keyed.window(TumblingEventTimeWindows.of(5000)).aggregate({ n: count() })
+ *   keyed.window(EventTimeSessionWindows.withGap(3000)).trigger(PurgingTrigger.of(CountTrigger.of(4))).reduce(fn)
+ *   keyed.countWindow(100).aggregate({ mean: avg('value') }, { output: Verdict, create: () => ({ process: … }) })
+ *
+ * Tumbling, sliding, cumulating windows and sessions with their own trigger and plain functions run in operators made for them; everything else
+ * runs in the general one, row by row. The results are the same.
+ */
 
-import { UsageError, WeirError } from '#base/errors.ts';
-import { type Column, type Fields, f64, nullable, Schema, timestamp } from '../batch/schema.ts';
-import { OutputTag } from '../operators/process.ts';
+import { UsageError } from '#base/errors.ts';
+import { type ColumnSpec, type Fields, type Row, Schema } from '../batch/schema.ts';
+import type { Operator } from '../operators/operator.ts';
+import type { OutputTag } from '../operators/process.ts';
+import type { AggregateFunction } from '../state/descriptors.ts';
 import { type Aggregate, type AggregatesOf, planAggregates } from '../window/aggregates.ts';
-import type { AlignedWindows } from '../window/assigners.ts';
+import { isMerging, type Windows } from '../window/assign.ts';
+import { type Collected, collectAggregates, collectReduced, collectRows, collectWith } from '../window/collected.ts';
 import {
   AggregateContents,
   ListContents,
@@ -13,52 +25,51 @@ import {
   type ReduceFunction,
   type WindowContents,
 } from '../window/contents.ts';
+import { GeneralWindowOperator } from '../window/general-operator.ts';
 import { SessionOperator } from '../window/session-operator.ts';
-import type { SessionWindows } from '../window/session-windows.ts';
+import type { Trigger } from '../window/trigger.ts';
+import { EventTimeTrigger, NeverTrigger, ProcessingTimeTrigger } from '../window/triggers.ts';
+import type { WindowFunction, WindowProcess } from '../window/window-function.ts';
 import { WindowOperator } from '../window/window-operator.ts';
 import type { KeyedStream, SingleOutputStream } from './data-stream.ts';
+import { type Late, type ResultOf, resultFields } from './window-results.ts';
 
-/** Late rows: the input's columns, the watermark when they came, and how far they were behind it. */
-export type Late<F extends Fields> = F & { watermark: Column<'timestamp', false>; late_by_ms: Column<'f64', false> };
-
-/** Tag of a late side output. */
-export function lateTag<F extends Fields>(id: string, input: Schema<F>): OutputTag<Late<F>> {
-  for (const name of ['watermark', 'late_by_ms']) {
-    if (input.indexOf(name) >= 0) {
-      throw new WeirError(
-        'LATE_NAME',
-        `Late rows get a column "${name}", but the stream has one already: rename it before the window.`,
-      );
-    }
-  }
-  return new OutputTag(id, new Schema<Late<F>>({ ...input.fields, watermark: timestamp(), late_by_ms: f64() }));
+/** How the rows of a window become its results. */
+interface Plan {
+  readonly name: string;
+  readonly results: Schema;
+  /** For the operators made for usual windows; null: only the general one can do it. */
+  readonly contents: ((keyName: (code: number) => string) => WindowContents) | null;
+  /** Results start with a column of key codes. */
+  readonly keyed: boolean;
+  readonly collected: Collected;
+  readonly process: WindowProcess<never, Fields> | null;
 }
 
-/** Whether an aggregate over this field may be null: over a nullable one, in a window of nulls only. */
-type NullableResult<F extends Fields, Field> = [Field] extends [never]
-  ? false
-  : Field extends keyof F
-    ? F[Field]['nullable']
-    : boolean;
-
-/** The key, the window, the aggregates. */
-type ResultOf<F extends Fields, K extends keyof F, A extends Record<string, Aggregate>> = Pick<F, K> & {
-  window_start: Column<'timestamp', false>;
-  window_end: Column<'timestamp', false>;
-} & { [N in keyof A]: Column<'f64', A[N] extends Aggregate<infer Field> ? NullableResult<F, Field> : boolean> };
-
-export class WindowedStream<F extends Fields, K extends keyof F> {
+/** `Timed`: windows have a beginning and an end; the global one has not. */
+export class WindowedStream<F extends Fields, K extends keyof F, Timed extends boolean = true> {
   readonly #stream: KeyedStream<F, K>;
   readonly #key: number;
-  readonly #windows: AlignedWindows | SessionWindows;
+  readonly #windows: Windows<Fields>;
+  #trigger: Trigger | null = null;
   #allowedLatenessMs = 0;
   #late: OutputTag<Late<F>> | null = null;
+  #timeToLiveMs = Number.POSITIVE_INFINITY;
 
   /** @internal */
-  constructor(stream: KeyedStream<F, K>, key: number, windows: AlignedWindows | SessionWindows) {
+  constructor(stream: KeyedStream<F, K>, key: number, windows: Windows<F>) {
     this.#stream = stream;
     this.#key = key;
-    this.#windows = windows;
+    this.#windows = windows as unknown as Windows<Fields>;
+  }
+
+  /** Decides instead of the default trigger when windows give results. */
+  trigger(trigger: Trigger<F>): this {
+    if (trigger.onMerge === undefined && isMerging(this.#windows)) {
+      throw new UsageError('Windows that merge need a trigger that says what becomes of its state then: onMerge.');
+    }
+    this.#trigger = trigger as unknown as Trigger;
+    return this;
   }
 
   /** How long after its end a window still takes rows, ms; each makes it fire again. Does nothing in processing time. */
@@ -74,75 +85,179 @@ export class WindowedStream<F extends Fields, K extends keyof F> {
     return this;
   }
 
-  /** One row per key and window: the key, `window_start`, `window_end`, then the aggregates in the order given. */
-  aggregate<A extends AggregatesOf<F>>(aggregates: A, name = 'Window'): SingleOutputStream<ResultOf<F, K, A>> {
-    const input = this.#stream.schema;
-    const key = input.columns[this.#key] as Schema['columns'][number];
-    const plan = planAggregates(input, aggregates, name);
-    const fields: Record<string, Column> = {
-      [key.name]: { kind: key.kind, nullable: false },
-      window_start: timestamp(),
-      window_end: timestamp(),
-    };
-    for (const result of plan.results) {
-      if (fields[result.name] !== undefined)
-        throw new WeirError(
-          'AGGREGATE_NAME',
-          `${name}: the aggregate "${result.name}" has the name of another result column.`,
-        );
-      fields[result.name] = result.nullable ? nullable(f64()) : f64();
-    }
-    const results = new Schema(fields as ResultOf<F, K, A>);
-    return this.#window(name, results, true, () => new AggregateContents(plan));
+  /**
+   * Forgets a window, its trigger's state too, when no row has come into it for so much processing time: for windows that nothing else would
+   * ever clean up (global ones, sessions whose time stands still). Nothing is emitted; windows that go are counted as `expired`.
+   */
+  contentsTimeToLive(ms: number): this {
+    if (!(ms > 0)) throw new UsageError(`A time to live must be more than 0 ms, not ${ms}.`);
+    this.#timeToLiveMs = ms;
+    return this;
   }
 
-  /** One row of the input's schema per key and window. */
-  reduce(fn: ReduceFunction<F>, name = 'Window'): SingleOutputStream<F> {
+  /** One row per key and window: the key, `window_start`, `window_end` (but for the global window), then the aggregates in the order given. */
+  aggregate<A extends AggregatesOf<F>>(aggregates: A, name?: string): SingleOutputStream<ResultOf<F, K, A, Timed>>;
+  /** The function gets that row. */
+  aggregate<A extends AggregatesOf<F>, Out extends Fields>(
+    aggregates: A,
+    process: WindowProcess<Row<ResultOf<F, K, A, Timed>>, Out>,
+    name?: string,
+  ): SingleOutputStream<Out>;
+  /** Results of an aggregate function of one's own are rows of `output`. */
+  aggregate<Acc, Out extends Fields>(
+    fn: AggregateFunction<Row<F>, Acc, Row<Out>>,
+    output: Schema<Out>,
+    name?: string,
+  ): SingleOutputStream<Out>;
+  /** The process function gets the result of the aggregate function. */
+  aggregate<Acc, Result, Out extends Fields>(
+    fn: AggregateFunction<Row<F>, Acc, Result>,
+    process: WindowProcess<Result, Out>,
+    name?: string,
+  ): SingleOutputStream<Out>;
+  aggregate(
+    what: Readonly<Record<string, Aggregate>> | AggregateFunction<Row<F>, unknown, unknown>,
+    then: string | Schema | WindowProcess<never, Fields> = 'Window',
+    named = 'Window',
+  ): SingleOutputStream<never> {
+    const name = typeof then === 'string' ? then : named;
+    const process = typeof then === 'string' || then instanceof Schema ? null : then;
+    if (isFunction(what)) {
+      if (what.merge === undefined && isMerging(this.#windows)) {
+        throw new UsageError(`${name}: windows that merge need an aggregate function with merge().`);
+      }
+      const fn = what as unknown as AggregateFunction<Row<Fields>, unknown, unknown>;
+      const results = then instanceof Schema ? then : (process?.output as Schema);
+      return this.#build({ ...GENERAL, name, results, process, collected: collectWith(fn) });
+    }
     const { schema } = this.#stream;
-    return this.#window(name, schema, false, () => new ReduceContents(schema, fn as unknown as ReduceFunction<Fields>));
+    const key = this.#keyColumn();
+    const plan = planAggregates(schema, what, name);
+    const rows = new Schema(resultFields(key, this.#windows.kind !== 'global', plan, name));
+    return this.#build({
+      name,
+      results: process?.output ?? rows,
+      keyed: true,
+      process,
+      contents: process === null ? () => new AggregateContents(plan) : null,
+      collected: collectAggregates(schema, key.name, plan),
+    });
+  }
+
+  /** One row of the input's schema per key and window; a function gets it if there is one. */
+  reduce(fn: ReduceFunction<F>, name?: string): SingleOutputStream<F>;
+  reduce<Out extends Fields>(
+    fn: ReduceFunction<F>,
+    process: WindowProcess<Row<F>, Out>,
+    name?: string,
+  ): SingleOutputStream<Out>;
+  reduce(
+    fn: ReduceFunction<F>,
+    then: string | WindowProcess<Row<F>, Fields> = 'Window',
+    named = 'Window',
+  ): SingleOutputStream<never> {
+    const schema = this.#stream.schema as unknown as Schema;
+    const reduce = fn as unknown as ReduceFunction<Fields>;
+    const process = typeof then === 'string' ? null : (then as WindowProcess<never, Fields>);
+    return this.#build({
+      name: typeof then === 'string' ? then : named,
+      results: process?.output ?? schema,
+      keyed: false,
+      process,
+      contents: process === null ? () => new ReduceContents(schema, reduce) : null,
+      collected: collectReduced(reduce),
+    });
   }
 
   /** All rows of a key and window at once; memory grows with the input. */
   process<Out extends Fields>(
     output: Schema<Out>,
     fn: ProcessWindowFunction<F, Out>,
-    name = 'Window',
-  ): SingleOutputStream<Out> {
-    const { schema } = this.#stream;
-    return this.#window(
-      name,
-      output,
-      false,
-      (keyName) => new ListContents(schema, output, fn as unknown as ProcessWindowFunction<Fields, Fields>, keyName),
-    );
-  }
-
-  #window<Out extends Fields>(
-    name: string,
-    results: Schema<Out>,
-    keyed: boolean,
-    contents: (keyName: (code: number) => string) => WindowContents,
-  ): SingleOutputStream<Out> {
-    const late = this.#late === null ? null : { tag: this.#late.id, schema: this.#late.schema };
-    const key = this.#stream.schema.columns[this.#key] as Schema['columns'][number];
-    const keyKind = key.kind === 'string' ? 'string' : 'i32';
-    const windows = this.#windows;
-    const settings = {
-      allowedLatenessMs: this.#allowedLatenessMs,
-      key: this.#key,
-      results,
-      keyed,
-      late,
-      contents,
+    name?: string,
+  ): SingleOutputStream<Out>;
+  /** The same with context, state and side outputs. */
+  process<Out extends Fields>(process: WindowProcess<Row<F>, Out>, name?: string): SingleOutputStream<Out>;
+  process(
+    what: Schema | WindowProcess<Row<F>, Fields>,
+    then: ProcessWindowFunction<F, Fields> | string = 'Window',
+    named = 'Window',
+  ): SingleOutputStream<never> {
+    if (!(what instanceof Schema)) {
+      const name = typeof then === 'string' ? then : named;
+      const process = what as WindowProcess<never, Fields>;
+      return this.#build({ ...GENERAL, name, results: what.output, process, collected: collectRows() });
+    }
+    const input = this.#stream.schema as unknown as Schema;
+    const fn = then as unknown as ProcessWindowFunction<Fields, Fields>;
+    const plain: WindowFunction<Row<Fields>, Fields> = {
+      process: (key, ctx, rows, out) => fn(String(key), ctx.window, rows, out),
     };
-    return this.#stream.connect(results, {
-      kind: 'window',
-      name,
-      sideOutputs: new Map(late === null ? [] : [[late.tag, late.schema]]),
-      create: () =>
-        windows.kind === 'session'
-          ? new SessionOperator({ ...settings, windows }, keyKind)
-          : new WindowOperator({ ...settings, windows }, keyKind),
+    return this.#build({
+      name: named,
+      results: what,
+      keyed: false,
+      process: { output: what, create: () => plain },
+      contents: (keyName) => new ListContents(input, what, fn, keyName),
+      collected: collectRows(),
     });
   }
+
+  #build(plan: Plan): SingleOutputStream<never> {
+    const late = this.#late === null ? null : { tag: this.#late.id, schema: this.#late.schema as unknown as Schema };
+    const tags = plan.process?.sideOutputs ?? [];
+    return this.#stream.transform(plan.results, {
+      kind: 'window',
+      name: plan.name,
+      sideOutputs: new Map(
+        [...(late === null ? [] : [late]), ...tags.map((t) => ({ tag: t.id, schema: t.schema }))].map((t) => [
+          t.tag,
+          t.schema,
+        ]),
+      ),
+      create: this.#operator(plan, late),
+    }) as unknown as SingleOutputStream<never>;
+  }
+
+  #operator(plan: Plan, late: { readonly tag: string; readonly schema: Schema } | null): () => Operator {
+    const { name, results, keyed, contents, collected, process } = plan;
+    const keyKind = this.#keyColumn().kind === 'string' ? 'string' : 'i32';
+    const windows = this.#windows;
+    const common = { allowedLatenessMs: this.#allowedLatenessMs, key: this.#key, results, late };
+    const plain = contents !== null && this.#trigger === null && this.#timeToLiveMs === Number.POSITIVE_INFINITY;
+    if (plain && windows.kind === 'session') {
+      return () => new SessionOperator({ ...common, keyed, contents, windows }, keyKind);
+    }
+    if (plain && (windows.kind === 'tumbling' || windows.kind === 'sliding' || windows.kind === 'cumulative')) {
+      return () => new WindowOperator({ ...common, keyed, contents, windows }, keyKind);
+    }
+    const general = {
+      ...common,
+      name,
+      keyKind,
+      windows,
+      trigger: this.#trigger ?? defaultTrigger(windows),
+      timeToLiveMs: this.#timeToLiveMs,
+      tags: process?.sideOutputs ?? [],
+      create: process === null ? null : (process.create as (subtask: number) => WindowFunction<unknown, Fields>),
+      collected,
+    } as const;
+    return () => new GeneralWindowOperator(general);
+  }
+
+  #keyColumn(): ColumnSpec {
+    return this.#stream.schema.columns[this.#key] as ColumnSpec;
+  }
+}
+
+const GENERAL = { contents: null, keyed: false } as const;
+
+function isFunction(
+  what: Readonly<Record<string, Aggregate>> | AggregateFunction<never, unknown, unknown>,
+): what is AggregateFunction<never, unknown, unknown> {
+  return typeof what.add === 'function';
+}
+
+function defaultTrigger(windows: Windows<Fields>): Trigger {
+  if (windows.kind === 'global') return NeverTrigger.create();
+  return windows.time === 'event' ? EventTimeTrigger.create() : ProcessingTimeTrigger.create();
 }

@@ -42,11 +42,11 @@ export class ChainedOperator implements Consumer {
     return this.#output.ready();
   }
 
-  batch(batch: RecordBatch): void {
+  batch(batch: RecordBatch, input = 0): void {
     this.#cells[OperatorCell.RECORDS_IN] = (this.#cells[OperatorCell.RECORDS_IN] as number) + batch.count;
     this.#output.ingestedAt = batch.ingestedAt;
     this.#latency?.results(batch.ingestedAt, batch.count);
-    this.operator.processBatch(batch);
+    this.operator.processBatch(batch, input);
   }
 
   watermark(watermark: number, ingestedAt = NEVER_INGESTED): void {

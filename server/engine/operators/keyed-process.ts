@@ -12,7 +12,6 @@
  * millisecond; what they make has no timestamp, and those left at the end of the input never run.
  */
 
-import type { RecordBatch } from '../batch/record-batch.ts';
 import type { Fields, Row } from '../batch/schema.ts';
 import type { StateDescriptor } from '../state/descriptors.ts';
 import type { KeyedState } from '../state/keyed-state.ts';
@@ -45,47 +44,4 @@ export interface KeyedProcessFunction<In extends Fields, Out extends Fields> {
   /** A timer of `ctx.currentKey` has come; there is no current row. */
   onTimer?(time: number, ctx: OnTimerContext, out: Collector<Out>): void;
   close?(): void;
-}
-
-/** Rows between which no timer is due, one loop per operator: a shared one that has seen six functions is three times slower. */
-export type KeyedDriver = (
-  batch: RecordBatch,
-  ids: Int32Array,
-  from: number,
-  cursor: { $k: number },
-  call: KeyedCall,
-  scope: { key: number },
-  fn: KeyedProcessFunction<Fields, Fields>,
-) => number;
-
-/** What the loop keeps of the row it is at. */
-export interface KeyedCall extends KeyedContext, Collector<Fields> {
-  k: number;
-  watermark: number;
-  /** The watermark has risen to `watermark`: timers up to there are to run, then it goes on. */
-  rising: boolean;
-  /** Instant of the first event-time timer. */
-  due: number;
-  /** A batch of results is full. */
-  full: boolean;
-}
-
-/** Returns the row it stopped at: a timer is due before it, or results fill a batch. */
-export function makeKeyedDriver(): KeyedDriver {
-  return new Function(`return function drive(batch, ids, from, cursor, call, scope, fn) {
-    const rows = batch.selection, watermarks = batch.watermarks, to = batch.count;
-    for (let i = from; i < to; i++) {
-      const k = rows === null ? i : rows[i];
-      if (watermarks !== null && watermarks[k] > call.watermark) {
-        call.watermark = watermarks[k];
-        if (call.due <= call.watermark) { call.rising = true; return i; }
-      }
-      cursor.$k = k;
-      call.k = k;
-      scope.key = ids[k];
-      fn.processElement(cursor, call, call);
-      if (call.full) return i + 1;
-    }
-    return to;
-  }`)() as KeyedDriver;
 }

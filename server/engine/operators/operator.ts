@@ -35,6 +35,8 @@ export interface OperatorContext {
   readonly clock: Clock;
   /** Schema of the batches that come; null for sources. */
   readonly inputSchema: Schema | null;
+  /** Schema of the second input, of operators that have two. */
+  readonly secondSchema: Schema | null;
   /** Cells of this operator (`metrics/cells.ts`). */
   readonly cells: Float64Array;
   /** Main output. */
@@ -78,13 +80,14 @@ export abstract class Operator {
     this.output = context.output;
   }
 
-  abstract processBatch(batch: RecordBatch): void;
+  /** `input`: 0, and 1 for the second input of operators that have two. */
+  abstract processBatch(batch: RecordBatch, input: number): void;
 
   processWatermark(watermark: number): void {
     this.output.watermark(watermark);
   }
 
-  /** The input's watermark status: idle inputs hold no watermark back. */
+  /** The input's watermark status: idle inputs hold no watermark back. With two inputs, watermark and status are those of both together. */
   processIdle(idle: boolean): void {
     this.output.idle(idle);
   }
@@ -94,7 +97,7 @@ export abstract class Operator {
 
   resume(): void {}
 
-  /** The input has ended; the MAX watermark came before. */
+  /** The input has ended, or both have; the MAX watermark came before. */
   endInput(): void {}
 
   /** The task has nothing else to do just now, or 100 ms have passed. */
@@ -113,6 +116,11 @@ export abstract class Operator {
    * one point of the stream, at whatever parallelism. Each subtask keeps the key groups that are its own.
    */
   restore(_snapshots: readonly OperatorSnapshot[]): void {}
+
+  /** Something outside owes an answer, and will call `wake`: there is no use in moving a manual clock before. */
+  get awaiting(): boolean {
+    return false;
+  }
 
   /** Bytes of keyed state held. */
   get stateBytes(): number {

@@ -47,6 +47,7 @@ function open(steps: ((batch: Parameters<SourceReader['poll']>[0], context: Read
     },
     clock: new ManualClock(),
     inputSchema: null,
+    secondSchema: null,
     cells,
     output,
     sideOutput: () => output,

@@ -301,6 +301,7 @@ describe('without credits', () => {
       },
       clock,
       inputSchema: S,
+      secondSchema: null,
       cells,
       output,
       sideOutput: () => output,

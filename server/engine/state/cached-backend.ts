@@ -38,7 +38,6 @@ const SWEPT_PER_WRITE = 2;
 
 export interface CachedBackendOptions extends StateBackendOptions {
   readonly store: RecordStore;
-  readonly cacheBytes: number;
 }
 
 /** A record for the store; null: it goes. */
@@ -73,7 +72,9 @@ export class CachedBackend implements KeyedStateBackend {
   #sweptTo: Uint8Array | null = null;
   #sweepOwed = 0;
   #sweeping = false;
-  #onWritten: (() => void) | null = null;
+  /** Snapshots that wait for the store: nothing may be written. */
+  #frozen = 0;
+  readonly #onWritten = new Set<() => void>();
   #closed = false;
 
   constructor(options: CachedBackendOptions) {
@@ -117,8 +118,12 @@ export class CachedBackend implements KeyedStateBackend {
       place[id] = Place.LOADING;
       missing.push(id);
     }
-    if (absent && missing.length > 0) this.#load(missing);
-    return (!absent || this.#loading === 0) && this.#underWay.size < WRITES_UNDER_WAY;
+    if (missing.length > 0) this.#load(missing);
+    return !absent || !this.loading;
+  }
+
+  get loading(): boolean {
+    return this.#loading > 0 || this.#underWay.size >= WRITES_UNDER_WAY;
   }
 
   prepared(id: number): boolean {
@@ -127,7 +132,7 @@ export class CachedBackend implements KeyedStateBackend {
 
   release(): void {
     this.#pin++;
-    if (this.#cached > this.#options.cacheBytes) this.#evict();
+    if (this.#cached > this.#options.cacheBytes && this.#frozen === 0) this.#evict();
   }
 
   afterRecord(): void {
@@ -143,11 +148,29 @@ export class CachedBackend implements KeyedStateBackend {
   }
 
   /** What has changed is written first, then everything is read as it is at this moment. */
+  async allKeys(): Promise<readonly string[]> {
+    const keys = new Set<string>();
+    for (let id = 0; id < this.#place.length; id++) {
+      if (this.#place[id] === Place.PRESENT) keys.add(this.#keys.textOf(id));
+    }
+    for (const key of this.#underWay.keys()) keys.add(key);
+    await this.#store.view().readAll(([bytes]) => keys.add(readStoreKey(bytes).key));
+    return [...keys];
+  }
+
+  stored(descriptor: StateDescriptor): boolean {
+    return this.#records.stored(descriptor);
+  }
+
   async snapshot(): Promise<Map<number, Uint8Array>> {
     this.#writeBack((id) => this.#place[id] === Place.PRESENT && this.#records.scope.changed[id] === 1);
+    // Rows may go on meanwhile; what they change stays in the cache until the store has been looked at.
+    this.#frozen++;
     await this.#written();
+    const view = this.#store.view();
+    this.#frozen--;
     const groups = new Map<number, ByteWriter>();
-    await this.#store.readAll(([bytes, record]) => {
+    await view.readAll(([bytes, record]) => {
       const young = this.#records.forSnapshot(record);
       if (young === null) return;
       const { group, key } = readStoreKey(bytes);
@@ -280,7 +303,7 @@ export class CachedBackend implements KeyedStateBackend {
       () => {
         // One that was written again meanwhile is still under way.
         for (const { key, record } of changes) if (this.#underWay.get(key) === record) this.#underWay.delete(key);
-        this.#onWritten?.();
+        for (const look of this.#onWritten) look();
         if (!this.#closed) this.#options.wake();
       },
     );
@@ -290,7 +313,7 @@ export class CachedBackend implements KeyedStateBackend {
 
   /** Looks at the next records of the store for entries that have expired. */
   #sweep(): void {
-    if (this.#sweeping || this.#sweepOwed < SWEEP || !this.#records.compacts) return;
+    if (this.#frozen > 0 || this.#sweeping || this.#sweepOwed < SWEEP || !this.#records.compacts) return;
     this.#sweeping = true;
     this.#sweepOwed -= SWEEP;
     this.#store.scan(this.#sweptTo, SWEEP, (entries) => {
@@ -315,10 +338,10 @@ export class CachedBackend implements KeyedStateBackend {
     return new Promise((resolve) => {
       const look = (): void => {
         if (this.#underWay.size > 0) return;
-        this.#onWritten = null;
+        this.#onWritten.delete(look);
         resolve();
       };
-      this.#onWritten = look;
+      this.#onWritten.add(look);
       look();
     });
   }

@@ -48,6 +48,9 @@ class PlainCell implements ValueCell {
 
 class TimedCell implements ValueCell {
   readonly #table: Table;
+  /** Those of the table that belong to no namespace: where nearly every look ends. */
+  readonly #cells: unknown[];
+  readonly #scope: Table['scope'];
   readonly #ttlMs: number;
   readonly #refresh: boolean;
   readonly #returnExpired: boolean;
@@ -55,6 +58,8 @@ class TimedCell implements ValueCell {
 
   constructor(table: Table, ttl: StateTtl) {
     this.#table = table;
+    this.#cells = table.cells;
+    this.#scope = table.scope;
     this.#ttlMs = ttl.ttlMs;
     this.#refresh = ttl.updateType === 'OnReadAndWrite';
     this.#returnExpired = ttl.visibility === 'ReturnExpiredIfNotCleanedUp';
@@ -63,13 +68,15 @@ class TimedCell implements ValueCell {
 
   read(): unknown {
     const table = this.#table;
-    if (this.#visits > 0) table.visit(this.#visits);
-    const timed = table.get() as Timed | undefined;
+    const scope = this.#scope;
+    const { now } = scope;
+    const quiet = now < table.quietUntil;
+    if (!quiet && this.#visits > 0) table.visit(this.#visits);
+    const timed = (scope.namespace === '' ? this.#cells[scope.key] : table.get()) as Timed | undefined;
     if (timed === undefined) return undefined;
-    const { now } = table.scope;
-    if (timed.at + this.#ttlMs <= now) {
+    if (!quiet && timed.at + this.#ttlMs <= now) {
       table.remove();
-      table.scope.countExpired(1);
+      scope.countExpired(1);
       return this.#returnExpired ? timed.value : undefined;
     }
     if (this.#refresh) {
@@ -81,27 +88,28 @@ class TimedCell implements ValueCell {
 
   peek(): unknown {
     const table = this.#table;
-    if (this.#visits > 0) table.visit(this.#visits);
-    const timed = table.get() as Timed | undefined;
+    const scope = this.#scope;
+    if (scope.now >= table.quietUntil && this.#visits > 0) table.visit(this.#visits);
+    const timed = (scope.namespace === '' ? this.#cells[scope.key] : table.get()) as Timed | undefined;
     if (timed === undefined) return undefined;
-    if (timed.at + this.#ttlMs > table.scope.now) return timed.value;
+    if (timed.at + this.#ttlMs > scope.now) return timed.value;
     table.remove();
-    table.scope.countExpired(1);
+    scope.countExpired(1);
     return undefined;
   }
 
   write(value: unknown): void {
-    const table = this.#table;
-    if (this.#visits > 0) table.visit(this.#visits);
-    const timed = table.get() as Timed | undefined;
-    const { now } = table.scope;
+    const scope = this.#scope;
+    const { now, key } = scope;
+    if (now >= this.#table.quietUntil && this.#visits > 0) this.#table.visit(this.#visits);
+    const timed = (scope.namespace === '' ? this.#cells[key] : this.#table.get()) as Timed | undefined;
     if (timed === undefined) {
-      table.set(new Timed(value, now));
-    } else {
-      timed.value = value;
-      timed.at = now;
-      table.touch();
+      this.#table.set(new Timed(value, now));
+      return;
     }
+    timed.value = value;
+    timed.at = now;
+    scope.changed[key] = 1;
   }
 
   clear(): void {

@@ -44,6 +44,8 @@ class HeapBackend implements KeyedStateBackend {
     return true;
   }
 
+  readonly loading = false;
+
   prepared(): boolean {
     return true;
   }
@@ -62,11 +64,26 @@ class HeapBackend implements KeyedStateBackend {
     this.#records.clearNamespace();
   }
 
+  allKeys(): readonly string[] {
+    return this.#ids().map((id) => this.#options.keys.textOf(id));
+  }
+
+  stored(descriptor: StateDescriptor): boolean {
+    return this.#records.stored(descriptor);
+  }
+
+  /** Those that have state. */
+  #ids(): number[] {
+    const ids: number[] = [];
+    for (let id = 0; id < this.#options.keys.capacity; id++) if (this.#records.has(id)) ids.push(id);
+    return ids;
+  }
+
   snapshot(): Map<number, Uint8Array> {
     const { keys, maxParallelism } = this.#options;
-    const ids: number[] = [];
-    for (let id = 0; id < keys.capacity; id++) if (this.#records.has(id)) ids.push(id);
-    return writeGroups(this.#records, keys, maxParallelism, ids, (id, out) => this.#records.writeRecord(id, out, true));
+    return writeGroups(this.#records, keys, maxParallelism, this.#ids(), (id, out) =>
+      this.#records.writeRecord(id, out, true),
+    );
   }
 
   restore(groups: Iterable<readonly [group: number, bytes: Uint8Array]>): void {

@@ -93,6 +93,11 @@ export class KeyRecords {
     return this.#tables.some((table) => table.has(key));
   }
 
+  /** Whether the state holds something for the current key and namespace. */
+  stored({ name }: StateDescriptor): boolean {
+    return this.#byName.get(name)?.table.get() !== undefined;
+  }
+
   hold(mark: (key: number) => void): void {
     for (const table of this.#tables) table.hold(mark);
   }
@@ -133,7 +138,9 @@ export class KeyRecords {
   }
 
   visit(): void {
-    for (const { table, entries } of this.#visited) table.visit(entries);
+    for (const { table, entries } of this.#visited) {
+      if (this.scope.now >= table.quietUntil) table.visit(entries);
+    }
   }
 
   /** Forgets a key, as if its record were somewhere else. */

@@ -94,6 +94,8 @@ export interface KeyedStateBackend {
    * Heap: always true.
    */
   prepare(keys: Int32Array, rows: Int32Array | null, count: number): boolean;
+  /** The operator has to wait for `wake` before anything is prepared. Heap: never. */
+  readonly loading: boolean;
   /** Whether the record of this one key is in memory. Heap: always. */
   prepared(key: number): boolean;
   /** What was prepared may go. */
@@ -106,6 +108,11 @@ export interface KeyedStateBackend {
   mergeNamespaces(descriptor: StateDescriptor, target: string, sources: readonly string[]): void;
   /** Forgets all states of the current key in the current namespace. */
   clearNamespace(): void;
+
+  /** Every key that may have state, as text, in no order. No key may change before it is there. */
+  allKeys(): Eventually<readonly string[]>;
+  /** Whether something is stored in this state for the current key and namespace. */
+  stored(descriptor: StateDescriptor): boolean;
 
   /** Bytes per key group as of now; groups without state are absent. Readable by every backend. Later where the state has to be read. */
   snapshot(): Eventually<Map<number, Uint8Array>>;
@@ -128,11 +135,23 @@ export interface StateBackendOptions {
   readonly keys: StateKeys;
   /** Cells of the operator: expired entries are counted in `EXPIRED`. */
   readonly cells: Float64Array;
+  /** For backends whose records lie elsewhere: bytes that may be in memory. */
+  readonly cacheBytes: number;
   /** Records that were being loaded are there. */
   wake(): void;
+  /** State cannot be read or written any more: the job fails. */
+  fail(error: Error): void;
 }
 
 export type StateBackendFactory = (options: StateBackendOptions) => KeyedStateBackend;
 
 /** Where keyed state lives: objects in memory, or LevelDB with a cache in front. */
 export type StateBackendName = 'heap' | 'level';
+
+export interface StateSettings {
+  readonly stateBackend: StateBackendName;
+  /** Of `level`: bytes of each operator's and subtask's cache. */
+  readonly stateCacheBytes: number;
+}
+
+export const DEFAULT_STATE: StateSettings = { stateBackend: 'heap', stateCacheBytes: 64 << 20 };

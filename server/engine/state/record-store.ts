@@ -12,7 +12,12 @@ export interface RecordStore {
   write(changes: readonly (readonly [key: Uint8Array, record: Uint8Array | null])[], done: () => void): void;
   /** Up to `limit` entries behind `after` (null: from the first one). Fewer than `limit`: there are no more. */
   scan(after: Uint8Array | null, limit: number, done: (entries: readonly StoreEntry[]) => void): void;
-  /** Everything as it is at this moment, whatever is written meanwhile. */
-  readAll(each: (entry: StoreEntry) => void): Promise<void>;
+  /** Everything that has been written, as it is now, whatever is written from now on. */
+  view(): StoreView;
   close(): void;
+}
+
+export interface StoreView {
+  /** Once. */
+  readAll(each: (entry: StoreEntry) => void): Promise<void>;
 }

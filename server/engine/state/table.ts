@@ -50,7 +50,8 @@ export class Table implements StateShape {
   /** Null while nobody has asked for this state since it was restored. */
   descriptor: StateDescriptor | null = null;
   readonly scope: TableScope;
-  #cells: unknown[] = [];
+  /** Namespace '', by key; handles look here first. */
+  readonly cells: unknown[] = [];
   #spaces: (Map<string, unknown> | undefined)[] = [];
   /** Cells stored. */
   count = 0;
@@ -59,7 +60,8 @@ export class Table implements StateShape {
   #cursor = 0;
   #roundBegan = Number.NEGATIVE_INFINITY;
   readonly #ageing = new Ageing();
-  #quietUntil = Number.NEGATIVE_INFINITY;
+  /** Until then nothing can expire that a visit would find, ms. */
+  quietUntil = Number.NEGATIVE_INFINITY;
 
   constructor(shape: StateShape, scope: TableScope) {
     this.name = shape.name;
@@ -75,13 +77,13 @@ export class Table implements StateShape {
 
   /** Room for keys below `capacity`. */
   grow(capacity: number): void {
-    while (this.#cells.length < capacity) this.#cells.push(undefined);
+    while (this.cells.length < capacity) this.cells.push(undefined);
   }
 
   /** The cell of the current key and namespace; undefined: none. */
   get(): unknown {
     const { scope } = this;
-    if (scope.namespace === '') return this.#cells[scope.key];
+    if (scope.namespace === '') return this.cells[scope.key];
     return this.#spaces[scope.key]?.get(scope.namespace);
   }
 
@@ -90,8 +92,8 @@ export class Table implements StateShape {
     const { key } = scope;
     scope.changed[key] = 1;
     if (scope.namespace === '') {
-      if (this.#cells[key] === undefined) this.count++;
-      this.#cells[key] = cell;
+      if (this.cells[key] === undefined) this.count++;
+      this.cells[key] = cell;
       return;
     }
     let spaces = this.#spaces[key];
@@ -113,8 +115,8 @@ export class Table implements StateShape {
     const { scope } = this;
     const { key } = scope;
     if (scope.namespace === '') {
-      if (this.#cells[key] === undefined) return;
-      this.#cells[key] = undefined;
+      if (this.cells[key] === undefined) return;
+      this.cells[key] = undefined;
     } else {
       const spaces = this.#spaces[key];
       if (spaces?.delete(scope.namespace) !== true) return;
@@ -125,12 +127,12 @@ export class Table implements StateShape {
   }
 
   has(key: number): boolean {
-    return this.#cells[key] !== undefined || this.#spaces[key] !== undefined;
+    return this.cells[key] !== undefined || this.#spaces[key] !== undefined;
   }
 
   /** Cells of a key, '' first. */
   *of(key: number): IterableIterator<[namespace: string, cell: unknown]> {
-    const cell = this.#cells[key];
+    const cell = this.cells[key];
     if (cell !== undefined) yield ['', cell];
     const spaces = this.#spaces[key];
     if (spaces !== undefined) yield* spaces;
@@ -146,13 +148,13 @@ export class Table implements StateShape {
     scope.key = before.key;
     scope.namespace = before.namespace;
     scope.changed[key] = before.changed;
-    this.#quietUntil = Number.NEGATIVE_INFINITY;
+    this.quietUntil = Number.NEGATIVE_INFINITY;
   }
 
   /** Forgets a key; its record, wherever it is, stays as it is. */
   drop(key: number): void {
-    if (this.#cells[key] !== undefined) this.count--;
-    this.#cells[key] = undefined;
+    if (this.cells[key] !== undefined) this.count--;
+    this.cells[key] = undefined;
     const spaces = this.#spaces[key];
     if (spaces === undefined) return;
     this.count -= spaces.size;
@@ -160,35 +162,34 @@ export class Table implements StateShape {
   }
 
   hold(mark: (key: number) => void): void {
-    for (let key = 0; key < this.#cells.length; key++) if (this.#cells[key] !== undefined) mark(key);
+    for (let key = 0; key < this.cells.length; key++) if (this.cells[key] !== undefined) mark(key);
     for (let key = 0; key < this.#spaces.length; key++) if (this.#spaces[key] !== undefined) mark(key);
   }
 
   /** Replaces every cell. */
   rewrite(change: (cell: unknown) => unknown): void {
-    for (let key = 0; key < this.#cells.length; key++) {
-      if (this.#cells[key] !== undefined) this.#cells[key] = change(this.#cells[key]);
+    for (let key = 0; key < this.cells.length; key++) {
+      if (this.cells[key] !== undefined) this.cells[key] = change(this.cells[key]);
     }
     for (const spaces of this.#spaces) {
       for (const [namespace, cell] of spaces ?? []) spaces?.set(namespace, change(cell));
     }
   }
 
-  /** Some more keys of the round. */
+  /** Some more keys of the round; not worth it before `quietUntil`. */
   visit(keys: number): void {
     const { now } = this.scope;
-    if (now < this.#quietUntil) return;
     const ttl = this.ttl as StateTtl;
     const ageing = this.#ageing;
     for (let n = 0; n < keys; n++) {
-      if (this.#cursor >= this.#cells.length) {
+      if (this.#cursor >= this.cells.length) {
         // What came during the round is younger than the round.
         const oldest = Math.min(ageing.oldest, this.#roundBegan);
         this.#cursor = 0;
         this.#roundBegan = now;
         ageing.oldest = Number.POSITIVE_INFINITY;
-        this.#quietUntil = oldest + ttl.ttlMs;
-        if (now < this.#quietUntil || this.#cells.length === 0) return;
+        this.quietUntil = oldest + ttl.ttlMs;
+        if (now < this.quietUntil || this.cells.length === 0) return;
       }
       this.expire(this.#cursor++);
     }
@@ -200,10 +201,10 @@ export class Table implements StateShape {
     const ageing = this.#ageing;
     const deadline = this.scope.now - ttl.ttlMs;
     const before = ageing.dropped;
-    const cell = this.#cells[key];
+    const cell = this.cells[key];
     if (cell !== undefined) {
       const left = ageing.age(this.kind, cell, deadline);
-      this.#cells[key] = left;
+      this.cells[key] = left;
       if (left === undefined) this.count--;
     }
     const spaces = this.#spaces[key];
@@ -226,7 +227,7 @@ export class Table implements StateShape {
 
   /** A few cells, for an estimate of size. */
   *sample(): IterableIterator<unknown> {
-    const step = Math.max(1, Math.floor(this.#cells.length / 16));
-    for (let key = 0; key < this.#cells.length; key += step) for (const [, cell] of this.of(key)) yield cell;
+    const step = Math.max(1, Math.floor(this.cells.length / 16));
+    for (let key = 0; key < this.cells.length; key += step) for (const [, cell] of this.of(key)) yield cell;
   }
 }

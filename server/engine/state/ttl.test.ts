@@ -72,7 +72,11 @@ class Stepped<S extends KeyedState> {
       maxParallelism: 128,
       keys: this.#keys,
       cells: this.cells,
+      cacheBytes: 0,
       wake: () => {},
+      fail: (error) => {
+        throw error;
+      },
     });
   }
 }

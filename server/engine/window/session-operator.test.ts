@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { ManualClock } from '#base/clock.ts';
-import type { HarnessOptions, OperatorHarness, RowOptions } from '#testing/harness.ts';
+import type { HarnessOptions, OperatorHarness } from '#testing/harness.ts';
 import { harnessOf } from '#testing/harness-of.ts';
+import { feed, take } from '#testing/value-script.ts';
 import { BATCH_ROWS } from '../batch/record-batch.ts';
 import { f64, i32, schema, string } from '../batch/schema.ts';
 import { lateTag } from '../graph/data-stream.ts';
@@ -36,32 +37,6 @@ function sessions({ gap = 3000, lateness = 0, processing = false, ...options }: 
   );
 }
 
-/** `k2:3@2500 k1@20`: key, value (1 if not given), timestamp. */
-function feed(h: OperatorHarness, script: string, options: RowOptions = {}): OperatorHarness {
-  const rows = script.split(' ').map((part) => {
-    const [, k, v, time] = /^(\w+)(?::(\d+))?@(-?\d+)$/.exec(part) ?? [];
-    return { k, v: Number(v ?? 1), time: Number(time) };
-  });
-  return h.rows(
-    rows.map(({ k, v }) => ({ k, v })),
-    { times: rows.map((r) => r.time), ...options },
-  );
-}
-
-/** `k:s[start,end)` for results in order, `late k@t wm by` for late rows; watermarks are left out. */
-function take(h: OperatorHarness): string {
-  return h
-    .emissions()
-    .flatMap((e) => {
-      if (e.kind !== 'row') return [];
-      const { k, s, window_start, window_end, watermark, late_by_ms } = e.row;
-      if (e.output !== 'main') return [`late ${k}@${e.time} ${watermark} ${late_by_ms}`];
-      expect(e.time).toBe((window_end as number) - 1);
-      return [`${k}:${s}[${window_start},${window_end})`];
-    })
-    .join(' ');
-}
-
 /** The same operator elsewhere, with the state of the first. */
 const restored = (h: OperatorHarness, setup: Setup): OperatorHarness => sessions({ ...setup, restore: [h.snapshot()] });
 
@@ -91,7 +66,7 @@ describe('sessions in event time, as Flink’s', () => {
     const h = sessions();
     zeroToFirstResults(h);
     feed(h, 'k2@10000');
-    expect(take(h)).toBe('late k2@10000 14600 4600');
+    expect(take(h)).toBe('late:k2@10000,14600,4600');
     feed(h, 'k2@14500').watermark(20_000);
     expect(take(h)).toBe('k2:1[14500,17500)');
     h.watermark(100_000);
@@ -234,7 +209,7 @@ describe('sessions, Weir’s own rules', () => {
     expect(take(h)).toBe('a:1[60,70)');
     h.watermark(169);
     feed(h, 'a@60');
-    expect(take(h)).toBe('late a@60 169 109');
+    expect(take(h)).toBe('late:a@60,169,109');
   });
 
   it('SE3 a session that has fired and grows behind the watermark waits for its new end', () => {
@@ -385,6 +360,6 @@ describe('sessions, Weir’s own rules', () => {
     first.watermark(100);
     const h = restored(first, { gap: 10 });
     feed(h, 'a@5');
-    expect(take(h)).toBe('late a@5 100 95');
+    expect(take(h)).toBe('late:a@5,100,95');
   });
 });

@@ -10,15 +10,16 @@
  * open session ends (lateness included) behind the watermark, so whatever it merges into does too, and the case cannot come.
  */
 
-import { WeirError } from '#base/errors.ts';
 import { BATCH_ROWS, type RecordBatch } from '../batch/record-batch.ts';
 import type { Schema } from '../batch/schema.ts';
 import { keyGroupRange } from '../exchange/key-groups.ts';
 import { MAX_WATERMARK, NO_WATERMARK, Operator, type OperatorContext } from '../operators/operator.ts';
+import { restoredWatermark } from '../state/keyed-snapshot.ts';
 import type { OperatorSnapshot } from '../state/snapshot.ts';
 import type { WindowContents } from './contents.ts';
 import { KeyCodes } from './key-codes.ts';
 import { LateRows, type LateSettings } from './late-rows.ts';
+import { refuseMisfits } from './locate.ts';
 import { type LocateSession, makeLocateSession } from './locate-session.ts';
 import { ResultBatches } from './result-batches.ts';
 import { loadSessions, saveSessions } from './session-state.ts';
@@ -176,8 +177,8 @@ export class SessionOperator extends Operator {
       if (group < first || group > last) continue;
       loadSessions(bytes, sessions, this.#keys, this.#contents, (slot) => sessions.schedule(slot, this.#due(slot)));
     }
-    if (this.#eventTime && snapshots.length > 0) {
-      this.#watermark = Math.min(...snapshots.map((s) => s.watermark));
+    if (this.#eventTime) {
+      this.#watermark = restoredWatermark(snapshots);
       this.#forward = this.#watermark;
       this.#forwarded = this.#watermark;
     }
@@ -251,18 +252,7 @@ export class SessionOperator extends Operator {
 
   /** Rows that are neither inside the current session of their key nor merely extend it. Called by `locate`. */
   place(time: number, code: number, i: number, k: number): number {
-    if (Number.isNaN(time)) {
-      throw new WeirError(
-        'NO_TIMESTAMP',
-        'A row without event timestamp reached an event-time window: assign timestamps and watermarks before it, or use processing time.',
-      );
-    }
-    if (code < 0) {
-      throw new WeirError(
-        'NULL_KEY',
-        'A row with a null key reached a window: give it a key, or filter it out before.',
-      );
-    }
+    refuseMisfits(time, code);
     const batch = this.#batch as RecordBatch;
     const sessions = this.#sessions;
     const end = time + this.#settings.windows.gapMs;

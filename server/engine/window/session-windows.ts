@@ -1,6 +1,7 @@
 /** Session windows: rows of a key that follow each other within a gap belong together (`flink-reference` §1.2, §1.7). */
 
 import { UsageError } from '#base/errors.ts';
+import type { Fields, Row } from '../batch/schema.ts';
 import type { TimeWindow } from './contents.ts';
 
 /** A row's own window is `[t, t + gap)`; windows that overlap or touch are one. */
@@ -8,6 +9,13 @@ export interface SessionWindows {
   readonly kind: 'session';
   readonly time: 'event' | 'processing';
   readonly gapMs: number;
+}
+
+/** Sessions whose rows say themselves how long they keep one open. */
+export interface DynamicSessionWindows<F extends Fields> {
+  readonly kind: 'dynamic-session';
+  readonly time: 'event' | 'processing';
+  readonly gapOf: (row: Row<F>) => number;
 }
 
 function session(time: 'event' | 'processing', gapMs: number): SessionWindows {
@@ -19,10 +27,21 @@ function session(time: 'event' | 'processing', gapMs: number): SessionWindows {
 
 export const EventTimeSessionWindows = {
   withGap: (gapMs: number): SessionWindows => session('event', gapMs),
+  /** `gapOf`: how long a row keeps its session open, ms, more than 0. */
+  withDynamicGap: <F extends Fields>(gapOf: (row: Row<F>) => number): DynamicSessionWindows<F> => ({
+    kind: 'dynamic-session',
+    time: 'event',
+    gapOf,
+  }),
 };
 
 export const ProcessingTimeSessionWindows = {
   withGap: (gapMs: number): SessionWindows => session('processing', gapMs),
+  withDynamicGap: <F extends Fields>(gapOf: (row: Row<F>) => number): DynamicSessionWindows<F> => ({
+    kind: 'dynamic-session',
+    time: 'processing',
+    gapOf,
+  }),
 };
 
 /** Windows that touch are one session: `[0, 1)` and `[1, 2)`. */

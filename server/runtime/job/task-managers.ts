@@ -3,6 +3,10 @@
  * Threads are started at the first deployment.
  */
 
+import { randomUUID } from 'node:crypto';
+import { rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { UsageError, WeirError } from '#base/errors.ts';
 import type { FromTaskManager, TaskManagerInit, ToTaskManager } from '../messages.ts';
@@ -33,6 +37,7 @@ export class TaskManagers {
   #started: Promise<void> | null = null;
   #closing = false;
   #nextJob = 1;
+  readonly #stateDirectory = join(tmpdir(), `weir-state-${process.pid}-${randomUUID()}`);
 
   constructor(options: TaskManagersOptions) {
     const { count, slots } = options;
@@ -43,6 +48,7 @@ export class TaskManagers {
     this.count = count;
     this.slots = slots;
     this.#entry = options.entry;
+    process.once('exit', () => this.#removeState());
     this.#bells = Array.from({ length: count }, () => Doorbell.memory());
   }
 
@@ -70,10 +76,16 @@ export class TaskManagers {
   async close(): Promise<void> {
     this.#closing = true;
     await Promise.all(this.#workers.map((w) => w.terminate()));
+    this.#removeState();
+  }
+
+  /** Stores remove their own; this is for those that a thread left behind. */
+  #removeState(): void {
+    rmSync(this.#stateDirectory, { recursive: true, force: true });
   }
 
   #spawn(index: number): Promise<void> {
-    const workerData: TaskManagerInit = { index, bells: this.#bells };
+    const workerData: TaskManagerInit = { index, bells: this.#bells, stateDirectory: this.#stateDirectory };
     const worker = new Worker(this.#entry, { workerData, name: `task-manager-${index + 1}`, execArgv: [] });
     this.#workers[index] = worker;
     return new Promise((resolve, reject) => {

@@ -11,7 +11,8 @@ import type { JobGraph } from '#engine/graph/job-graph.ts';
 import type { Enumerator, Split } from '#engine/io/source.ts';
 import type { StateBackendFactory } from '#engine/state/keyed-state.ts';
 import { WatermarkAlignmentCoordinator } from '../job/watermark-alignment.ts';
-import { Step, type Subtask, SubtaskFailure } from '../task/subtask.ts';
+import { Step } from '../task/step.ts';
+import { type Subtask, SubtaskFailure } from '../task/subtask.ts';
 import { channelsOf, newCells, newLatencies, type SubtaskId, wire } from '../task/wiring.ts';
 
 export interface LocalOptions {
@@ -39,6 +40,9 @@ export class LocalExecutor {
   readonly #earlyRequests: SubtaskId[] = [];
   readonly alignment: WatermarkAlignmentCoordinator;
   #failure: unknown = null;
+  /** Somebody has been woken since the last look. */
+  #woken = false;
+  #onWake: (() => void) | null = null;
 
   constructor(graph: JobGraph, options: LocalOptions = {}) {
     this.graph = graph;
@@ -69,7 +73,7 @@ export class LocalExecutor {
       nanos: () => this.clock.nanos(),
       host: (id) => ({
         clock: this.clock,
-        wake: () => {},
+        wake: () => this.#wake(),
         levelBackend: options.levelBackend ?? null,
         report: (operator, message) => this.reports.push({ operator, message }),
         enumerator: {
@@ -163,11 +167,23 @@ export class LocalExecutor {
   run(): void {
     this.settle();
     while (!this.finished) {
-      const at = this.#nextWake();
-      if (at === Number.POSITIVE_INFINITY)
-        throw new WeirError('STALLED', `Job ${this.graph.name} has stalled: no subtask has anything to do.`);
-      this.clock.set(Math.max(at, this.clock.now() + 1));
+      this.#jump();
       this.settle();
+    }
+    this.close();
+  }
+
+  /**
+   * Runs a bounded job whose operators wait for answers from outside. Time stands still while an answer is owed: it comes with the event loop,
+   * and what times out does so only with `advance`.
+   */
+  async runAsync(): Promise<void> {
+    for (;;) {
+      this.#woken = false;
+      this.settle();
+      if (this.finished) break;
+      if (this.#subtasks.some((s) => s.awaiting)) await this.#rung();
+      else this.#jump();
     }
     this.close();
   }
@@ -175,6 +191,28 @@ export class LocalExecutor {
   /** Ends the input where it is; `run` then lets everything read so far go through. */
   stop(): void {
     for (const subtask of this.#subtasks) subtask.stop();
+  }
+
+  /** To the next instant at which something is to do. */
+  #jump(): void {
+    const at = this.#nextWake();
+    if (at === Number.POSITIVE_INFINITY)
+      throw new WeirError('STALLED', `Job ${this.graph.name} has stalled: no subtask has anything to do.`);
+    this.clock.set(Math.max(at, this.clock.now() + 1));
+  }
+
+  #wake(): void {
+    this.#woken = true;
+    this.#onWake?.();
+  }
+
+  async #rung(): Promise<void> {
+    if (!this.#woken) {
+      await new Promise<void>((resolve) => {
+        this.#onWake = resolve;
+      });
+    }
+    this.#onWake = null;
   }
 
   close(): void {

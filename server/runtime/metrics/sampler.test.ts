@@ -3,6 +3,7 @@ import { f64, schema } from '#engine/batch/schema.ts';
 import type { JobGraph, JobOperator, JobVertex } from '#engine/graph/job-graph.ts';
 import { cellsPerTask, OperatorCell, operatorCells, TaskCell } from '#engine/metrics/cells.ts';
 import { NO_LATENCY_TRACKING } from '#engine/metrics/latency.ts';
+import { DEFAULT_STATE } from '#engine/state/keyed-state.ts';
 import { JobHistory } from './history.ts';
 import { JobSampler } from './sampler.ts';
 
@@ -31,7 +32,7 @@ const vertex = (parallelism: number, links: JobVertex['links'], ...operators: Jo
 /** readings -> validate -(errors)-> errors-live ═hash═> windows -> results-live, -(late)-> late-live */
 const graph: JobGraph = {
   name: 'iot',
-  stateBackend: 'heap',
+  state: DEFAULT_STATE,
   vertices: [
     vertex(
       2,
@@ -54,7 +55,9 @@ const graph: JobGraph = {
       operator('late-live', 'sink'),
     ),
   ],
-  edges: [{ from: 0, fromOperator: 1, tag: null, to: 1, partitioner: { kind: 'hash', column: 0 }, schema: any }],
+  edges: [
+    { from: 0, fromOperator: 1, tag: null, to: 1, input: 0, partitioner: { kind: 'hash', column: 0 }, schema: any },
+  ],
   latencyTracking: NO_LATENCY_TRACKING,
 };
 

@@ -20,7 +20,8 @@ import type {
   TaskManagerInit,
   ToTaskManager,
 } from '../messages.ts';
-import { Step, type Subtask, SubtaskFailure } from '../task/subtask.ts';
+import { Step } from '../task/step.ts';
+import { type Subtask, SubtaskFailure } from '../task/subtask.ts';
 import { type SubtaskId, wire } from '../task/wiring.ts';
 import { Doorbell } from './doorbell.ts';
 

@@ -1,5 +1,5 @@
 /**
- * One parallel instance of a job vertex: an input gate or a source, a chain of operators, and writers for what leaves the task.
+ * One parallel instance of a job vertex: a source, an input gate or a pair of them, a chain of operators, and writers for what leaves the task.
  *
  *   step():  resume what stopped for credits ─> timers that are due ─> one element of input ─> how it went
  *
@@ -9,48 +9,25 @@
  * Thread contract: one thread. Only `mail` may be called from I/O callbacks of the same thread.
  */
 
-import type { Clock } from '#base/clock.ts';
-import { messageOf, WeirError } from '#base/errors.ts';
+import { messageOf } from '#base/errors.ts';
 import { Dictionary } from '#engine/batch/dictionary.ts';
 import { NEVER_INGESTED, type RecordBatch } from '#engine/batch/record-batch.ts';
 import type { Schema } from '#engine/batch/schema.ts';
 import type { ChannelWriter } from '#engine/exchange/channel.ts';
 import { InputGate } from '#engine/exchange/input-gate.ts';
+import { InputPair, type PairConsumer } from '#engine/exchange/input-pair.ts';
 import { PartitionWriter } from '#engine/exchange/partition-writer.ts';
-import type { JobGraph, JobVertex } from '#engine/graph/job-graph.ts';
+import type { JobEdge, JobGraph, JobVertex } from '#engine/graph/job-graph.ts';
 import { Poll, type Split } from '#engine/io/source.ts';
 import { OperatorCell, operatorCells, TaskCell } from '#engine/metrics/cells.ts';
-import { type LatencyMarker, latencyPlaces, latencyRecorder } from '#engine/metrics/latency.ts';
-import { ChainedOperator } from '#engine/operators/chained-operator.ts';
+import type { LatencyMarker } from '#engine/metrics/latency.ts';
+import type { ChainedOperator } from '#engine/operators/chained-operator.ts';
 import type { Operator } from '#engine/operators/operator.ts';
-import { type Consumer, Output } from '#engine/operators/output.ts';
-import { type EnumeratorLink, SourceOperator, Splits } from '#engine/operators/source.ts';
-import { heapBackend } from '#engine/state/heap-backend.ts';
-import type { KeyedStateBackend, StateBackendFactory, StateBackendOptions } from '#engine/state/keyed-state.ts';
-
-/** How a step went. */
-export const Step = {
-  /** Something was done, and there may be more. */
-  WORKED: 0,
-  /** No input, no timer. */
-  IDLE: 1,
-  /** There may be input, but no credits. */
-  BACKPRESSURED: 2,
-  FINISHED: 3,
-} as const;
-export type Step = (typeof Step)[keyof typeof Step];
-
-/** What a subtask needs from its thread. */
-export interface SubtaskHost {
-  readonly clock: Clock;
-  /** Something may be to do: drive this thread again. */
-  wake(): void;
-  /** Plain data from an operator to the main thread. */
-  report(operatorId: string, message: unknown): void;
-  readonly enumerator: EnumeratorLink;
-  /** Backend of jobs whose state exceeds memory, which needs files; null: this host has none. */
-  readonly levelBackend: StateBackendFactory | null;
-}
+import type { SourceOperator } from '#engine/operators/source.ts';
+import { openChain } from './open-chain.ts';
+import { Step } from './step.ts';
+import type { SubtaskHost } from './subtask-host.ts';
+import { TaskTime } from './task-time.ts';
 
 /** Rows that did not fill a slot become visible to the other side after this long at most, ns. */
 const FLUSH_NANOS = 5e6;
@@ -69,43 +46,43 @@ export class SubtaskFailure extends Error {
   }
 }
 
-export class Subtask implements Consumer {
+export class Subtask implements PairConsumer {
   readonly vertex: JobVertex;
   /** Index of the vertex in the job graph. */
   readonly vertexIndex: number;
   readonly index: number;
-  readonly gate: InputGate | null;
+  /** One per input of the head; none of sources. */
+  readonly gates: readonly InputGate[];
   /** Strings of the source, if this is a source's task. */
   readonly sourceDictionary = new Dictionary();
   readonly cells: Float64Array;
+  readonly #time: TaskTime;
   readonly #latencies: Float64Array;
   readonly #graph: JobGraph;
   readonly #host: SubtaskHost;
-  readonly #chain: ChainedOperator[] = [];
-  readonly #operators: Operator[] = [];
+  readonly #input: InputGate | InputPair | null;
+  #chain: readonly ChainedOperator[] = [];
+  #operators: readonly Operator[] = [];
   readonly #writers = new Map<number, PartitionWriter>();
   #writerList: PartitionWriter[] = [];
   #source: SourceOperator | null = null;
   readonly #mail: (() => void)[] = [];
-  readonly #dictionaries: Dictionary[] = [];
+  #dictionaries: readonly Dictionary[] = [];
   #finished = false;
+  /** What an operator could not throw, because it happened outside of any call. */
+  #failure: Error | null = null;
   /** Processing time of the next latency marker, ms; only of sources. */
   #nextMarker = Number.POSITIVE_INFINITY;
 
-  // Accounting: where the time since the last mark went.
-  #mark = 0;
-  #last: Step = Step.IDLE;
-  #nested = 0;
-  #served = 0;
   #lastFlush = 0;
   #lastQuiet = 0;
 
-  /** `channels`: how many input channels come together; 0 for sources. `latencies`: memory of its histograms. */
+  /** `channels`: how many come together in each input; none for sources. `latencies`: memory of its histograms. */
   constructor(
     graph: JobGraph,
     vertex: number,
     index: number,
-    channels: number,
+    channels: readonly number[],
     cells: Float64Array,
     latencies: Float64Array,
     host: SubtaskHost,
@@ -115,11 +92,23 @@ export class Subtask implements Consumer {
     this.vertexIndex = vertex;
     this.index = index;
     this.cells = cells;
+    this.#time = new TaskTime(cells);
     this.#latencies = latencies;
     this.#host = host;
-    const input = this.vertex.inputs[0];
-    this.gate =
-      input === undefined ? null : new InputGate((graph.edges[input] as { schema: Schema }).schema, channels, this);
+    const schemas = inputSchemas(graph, this.vertex);
+    const [first, second] = schemas;
+    if (first === undefined) {
+      this.gates = [];
+      this.#input = null;
+    } else if (second === undefined) {
+      const gate = new InputGate(first, channels[0] as number, this);
+      this.gates = [gate];
+      this.#input = gate;
+    } else {
+      const pair = new InputPair([first, second], channels as [number, number], this);
+      this.gates = pair.gates;
+      this.#input = pair;
+    }
   }
 
   /** Sending ends of one of the vertex's output edges, one per consumer subtask that this one reaches. */
@@ -134,86 +123,33 @@ export class Subtask implements Consumer {
     this.#writerList = [...this.#writers.values()];
   }
 
-  /** Makes and opens the operators, the last first, so that each finds its consumers. */
+  /** To be called when all writers are connected. */
   open(): void {
-    const { operators, links, outputs } = this.vertex;
-    const splits = new Splits();
-    const places = latencyPlaces(this.#graph, this.vertexIndex);
-    const nanos = (): number => this.#host.clock.nanos();
-    const made: (ChainedOperator | null)[] = operators.map(() => null);
-    for (let o = operators.length - 1; o >= 0; o--) {
-      const spec = operators[o] as JobVertex['operators'][number];
-      const cells = operatorCells(this.cells, o);
-      const outputFor = (tag: string | null, sides: readonly Output[] = []): Output => {
-        const chained = links.filter((l) => l.from === o && l.tag === tag).map((l) => made[l.to] as ChainedOperator);
-        const exchanges = outputs.filter(
-          (e) => this.#graph.edges[e]?.fromOperator === o && this.#graph.edges[e]?.tag === tag,
-        );
-        return new Output([...chained, ...exchanges.map((e) => this.#writers.get(e) as PartitionWriter)], cells, sides);
-      };
-      const sides = new Map<string, Output>();
-      for (const tag of tagsOf(this.#graph, this.vertex, o)) sides.set(tag, outputFor(tag));
-      const main = outputFor(null, [...sides.values()]);
-      let operator: Operator;
-      if (spec.source !== null) {
-        this.#source = new SourceOperator(spec.source, splits, this.#host.enumerator, this.sourceDictionary);
-        this.#dictionaries.push(this.#source.dictionary);
-        operator = this.#source;
-      } else {
-        operator = (spec.create as () => Operator)();
-      }
-      made[o] = new ChainedOperator(operator, main, cells, latencyRecorder(places, o, this.#latencies, nanos));
-      operator.open({
-        name: spec.name,
-        subtask: this.index,
-        parallelism: this.vertex.parallelism,
-        maxParallelism: this.vertex.maxParallelism,
-        clock: this.#host.clock,
-        inputSchema: this.#inputSchema(o),
-        cells,
-        output: main,
-        sideOutput: (tag) => sides.get(tag) ?? new Output([], cells),
-        splits,
-        stateBackend: (keys) =>
-          this.#stateBackend({
-            operator: spec.name,
-            operatorId: spec.id,
-            subtask: this.index,
-            maxParallelism: this.vertex.maxParallelism,
-            keys,
-            cells,
-            wake: () => this.#host.wake(),
-          }),
-        own: (dictionary) => this.#dictionaries.push(dictionary),
-        report: (message) => this.#host.report(spec.id, message),
-        wake: () => this.#host.wake(),
-      });
-      this.#operators[o] = operator;
-    }
-    this.#chain.push(...(made as ChainedOperator[]));
-    if (this.#source !== null && this.#graph.latencyTracking.intervalMs > 0) this.#nextMarker = this.#host.clock.now();
-    this.#mark = this.#host.clock.nanos();
-    this.#lastFlush = this.#mark;
-    this.#lastQuiet = this.#mark;
+    const { places, source, dictionaries } = openChain({
+      graph: this.#graph,
+      vertex: this.vertexIndex,
+      subtask: this.index,
+      cells: this.cells,
+      latencies: this.#latencies,
+      host: this.#host,
+      inputSchemas: this.gates.map((gate) => gate.schema),
+      writers: this.#writers,
+      sourceDictionary: this.sourceDictionary,
+      fail: (error) => {
+        this.#failure ??= error;
+        this.#host.wake();
+      },
+    });
+    this.#chain = places;
+    this.#operators = places.map((place) => place.operator);
+    this.#source = source;
+    this.#dictionaries = dictionaries;
+    if (source !== null && this.#graph.latencyTracking.intervalMs > 0) this.#nextMarker = this.#host.clock.now();
+    const nanos = this.#host.clock.nanos();
+    this.#time.start(nanos);
+    this.#lastFlush = nanos;
+    this.#lastQuiet = nanos;
     this.cells[TaskCell.PHASE] = 1;
-  }
-
-  #stateBackend(options: StateBackendOptions): KeyedStateBackend {
-    const make = this.#graph.stateBackend === 'level' ? this.#host.levelBackend : heapBackend;
-    if (make === null) {
-      throw new WeirError(
-        'NO_LEVEL_BACKEND',
-        `${options.operator}: the job wants state on disk, but runs where there is no "level" backend.`,
-      );
-    }
-    return make(options);
-  }
-
-  #inputSchema(o: number): Schema | null {
-    if (o === 0) return this.gate?.schema ?? null;
-    const link = this.vertex.links.find((l) => l.to === o) as JobVertex['links'][number];
-    if (link.tag === null) return this.vertex.operators[link.from]?.outputSchema ?? null;
-    return this.vertex.operators[link.from]?.sideOutputs.get(link.tag) ?? null;
   }
 
   get finished(): boolean {
@@ -265,42 +201,27 @@ export class Subtask implements Consumer {
     return at;
   }
 
+  /** Something outside owes an answer to one of the operators. */
+  get awaiting(): boolean {
+    return !this.#finished && this.#operators.some((operator) => operator.awaiting);
+  }
+
   step(): Step {
     if (this.#finished) return Step.FINISHED;
     const began = this.#host.clock.nanos();
-    this.#attribute(this.#last, began - this.#mark - this.#served);
-    this.#served = 0;
-    this.#mark = began;
+    this.#time.stepBegins(began, this.#writerList.length > 0);
     const outcome = this.#work(began);
-    const ended = this.#host.clock.nanos();
-    const spent = ended - this.#mark;
-    this.#attribute(Step.BACKPRESSURED, this.#nested);
-    this.cells[TaskCell.BUSY] = (this.cells[TaskCell.BUSY] as number) + spent - this.#nested;
-    this.#nested = 0;
-    this.#mark = ended;
-    this.#last = outcome;
+    this.#time.stepEnds(this.#host.clock.nanos(), outcome);
     return outcome;
   }
 
   /** A consumer in this thread worked for this producer, inside its step. */
   servedBy(consumer: Subtask, nanoseconds: number): void {
-    this.#nested += nanoseconds;
-    consumer.cells[TaskCell.BUSY] = (consumer.cells[TaskCell.BUSY] as number) + nanoseconds;
-    consumer.#served += nanoseconds;
-  }
-
-  #attribute(outcome: Step, nanoseconds: number): void {
-    // Between two steps with work a task waits for its thread: a producer for those behind it, the others still count as busy.
-    const cell =
-      outcome === Step.IDLE
-        ? TaskCell.IDLE
-        : outcome === Step.BACKPRESSURED || this.#writerList.length > 0
-          ? TaskCell.BACKPRESSURED
-          : TaskCell.BUSY;
-    this.cells[cell] = (this.cells[cell] as number) + nanoseconds;
+    this.#time.servedBy(consumer.#time, nanoseconds);
   }
 
   #work(began: number): Step {
+    if (this.#failure !== null) throw this.#failure;
     while (this.#mail.length > 0) (this.#mail.shift() as () => void)();
     let worked = false;
     if (this.#stuck()) {
@@ -311,8 +232,9 @@ export class Subtask implements Consumer {
     if (this.#runTimers()) worked = true;
     if (!this.#allReady()) return this.#quiet(began, Step.BACKPRESSURED);
     this.#sweep();
-    const outcome = this.#source !== null ? this.#pollSource(this.#source) : this.#pollGate(this.gate as InputGate);
-    if (this.#done()) return Step.FINISHED;
+    const outcome =
+      this.#source !== null ? this.#pollSource(this.#source) : this.#pollInput(this.#input as InputGate | InputPair);
+    if (this.#done(began)) return Step.FINISHED;
     if (outcome === Step.WORKED || worked) {
       if (began - this.#lastFlush > FLUSH_NANOS) this.#flush(began);
       if (began - this.#lastQuiet > QUIET_NANOS) this.#tellQuiet(began);
@@ -344,9 +266,9 @@ export class Subtask implements Consumer {
     head.marker({ markedAt: this.#host.clock.nanos(), source: this.vertexIndex, subtask: this.index });
   }
 
-  #pollGate(gate: InputGate): Step {
-    if (gate.poll()) return Step.WORKED;
-    return gate.available && !gate.ready() ? Step.BACKPRESSURED : Step.IDLE;
+  #pollInput(input: InputGate | InputPair): Step {
+    if (input.poll()) return Step.WORKED;
+    return input.available && !input.ready() ? Step.BACKPRESSURED : Step.IDLE;
   }
 
   /** Nothing to do: what is half full goes out now. */
@@ -371,8 +293,8 @@ export class Subtask implements Consumer {
     this.cells[TaskCell.STATE_BYTES] = state;
     if (this.#source !== null) {
       operatorCells(this.cells, 0)[OperatorCell.DICTIONARY_ENTRIES] = this.#source.dictionary.size;
-    } else if (this.gate !== null) {
-      operatorCells(this.cells, 0)[OperatorCell.DICTIONARY_ENTRIES] = this.gate.dictionaryEntries;
+    } else if (this.#input !== null) {
+      operatorCells(this.cells, 0)[OperatorCell.DICTIONARY_ENTRIES] = this.#input.dictionaryEntries;
     }
   }
 
@@ -420,14 +342,14 @@ export class Subtask implements Consumer {
     for (const dictionary of this.#dictionaries) {
       if (dictionary.sweepIfLarge() && dictionary === this.#source?.dictionary) this.#source.onSwept();
     }
-    this.gate?.sweep();
+    this.#input?.sweep();
   }
 
-  #done(): boolean {
+  #done(began: number): boolean {
     if (!(this.#chain[0] as ChainedOperator).ended || this.#stuck()) return false;
     for (const place of this.#chain) if (!place.ended) return false;
-    this.#flush(this.#mark);
-    this.#tellQuiet(this.#mark);
+    this.#flush(began);
+    this.#tellQuiet(began);
     this.#finished = true;
     this.cells[TaskCell.PHASE] = 2;
     return true;
@@ -438,14 +360,14 @@ export class Subtask implements Consumer {
     for (const operator of this.#operators) operator.close();
   }
 
-  // The gate delivers here.
+  // The gate, or the pair of them, delivers here.
 
   ready(): boolean {
     return !this.#stuck() && this.#allReady();
   }
 
-  batch(batch: RecordBatch): void {
-    this.#deliver((head) => head.batch(batch));
+  batch(batch: RecordBatch, input = 0): void {
+    this.#deliver((head) => head.batch(batch, input));
   }
 
   watermark(watermark: number, ingestedAt = NEVER_INGESTED): void {
@@ -475,11 +397,12 @@ export class Subtask implements Consumer {
   }
 }
 
-function tagsOf(graph: JobGraph, vertex: JobVertex, operator: number): Set<string> {
-  const tags = new Set<string>(vertex.operators[operator]?.sideOutputs.keys() ?? []);
-  for (const e of vertex.outputs) {
-    const edge = graph.edges[e];
-    if (edge !== undefined && edge.fromOperator === operator && edge.tag !== null) tags.add(edge.tag);
+/** Schemas of the inputs of a vertex, in their order. */
+function inputSchemas(graph: JobGraph, vertex: JobVertex): Schema[] {
+  const schemas: Schema[] = [];
+  for (const e of vertex.inputs) {
+    const { input, schema } = graph.edges[e] as JobEdge;
+    schemas[input] ??= schema;
   }
-  return tags;
+  return schemas;
 }

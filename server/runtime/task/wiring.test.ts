@@ -8,6 +8,7 @@ const edge = (partitioner: Partitioner): JobEdge => ({
   fromOperator: 0,
   tag: null,
   to: 1,
+  input: 0,
   partitioner,
   schema: schema({ v: f64() }),
 });

@@ -10,7 +10,8 @@ import type { JobEdge, JobGraph, JobVertex } from '#engine/graph/job-graph.ts';
 import { cellsPerTask } from '#engine/metrics/cells.ts';
 import { HISTOGRAM_CELLS } from '#engine/metrics/histogram.ts';
 import { latencyPlaces } from '#engine/metrics/latency.ts';
-import { Subtask, type SubtaskHost } from './subtask.ts';
+import { Subtask } from './subtask.ts';
+import type { SubtaskHost } from './subtask-host.ts';
 
 /** Consumer subtasks that a producer subtask reaches, ascending (`flink-reference`: rescale spreads over a local share). */
 export function consumersOf(edge: JobEdge, producer: number, producers: number, consumers: number): number[] {
@@ -34,7 +35,7 @@ export interface Channel {
   readonly edge: number;
   readonly from: number;
   readonly to: number;
-  /** Number of the channel in the consumer's gate. */
+  /** Number of the channel in the gate of that edge's input. */
   readonly input: number;
 }
 
@@ -47,7 +48,7 @@ export function channelsOf(graph: JobGraph): Channel[] {
     const consumers = (graph.vertices[edge.to] as JobVertex).parallelism;
     for (let from = 0; from < producers; from++) {
       for (const to of consumersOf(edge, from, producers, consumers)) {
-        const gate = `${edge.to}/${to}`;
+        const gate = `${edge.to}/${to}/${edge.input}`;
         const input = inputs.get(gate) ?? 0;
         inputs.set(gate, input + 1);
         channels.push({ edge: e, from, to, input });
@@ -85,13 +86,17 @@ export function wire(options: WiringOptions): Subtask[] {
   const key = (vertex: number, index: number): string => `${vertex}/${index}`;
   const made = new Map<string, Subtask>();
   for (const id of options.subtasks) {
-    const inputs = channels.filter((c) => graph.edges[c.edge]?.to === id.vertex && c.to === id.index).length;
+    const inputs: number[] = [];
+    for (const channel of channels) {
+      const { to, input } = graph.edges[channel.edge] as JobEdge;
+      if (to === id.vertex && channel.to === id.index) inputs[input] = (inputs[input] ?? 0) + 1;
+    }
     made.set(
       key(id.vertex, id.index),
       new Subtask(graph, id.vertex, id.index, inputs, options.cells(id), options.latencies(id), options.host(id)),
     );
   }
-  for (const consumer of made.values()) adoptLocalSource(graph, consumer, channels, made, options);
+  for (const consumer of made.values()) adoptLocalSources(graph, consumer, channels, made, options);
   const writers = new Map<string, ChannelWriter[]>();
   for (const [c, channel] of channels.entries()) {
     const edge = graph.edges[channel.edge] as JobEdge;
@@ -101,7 +106,7 @@ export function wire(options: WiringOptions): Subtask[] {
     let writer: ChannelWriter | null = null;
     if (memory !== null) {
       if (consumer !== undefined) {
-        consumer.gate?.addRing(
+        consumer.gates[edge.input]?.addRing(
           channel.input,
           new Ring(memory, edge.schema),
           options.notify({ vertex: edge.from, index: channel.from }),
@@ -115,7 +120,8 @@ export function wire(options: WiringOptions): Subtask[] {
         );
       }
     } else if (producer !== undefined && consumer !== undefined) {
-      writer = consumer.gate?.addLocal(channel.input, options.nanos, (ns) => producer.servedBy(consumer, ns)) ?? null;
+      const gate = consumer.gates[edge.input];
+      writer = gate?.addLocal(channel.input, options.nanos, (ns) => producer.servedBy(consumer, ns)) ?? null;
     }
     if (writer !== null) {
       const name = `${key(edge.from, channel.from)}#${channel.edge}`;
@@ -135,22 +141,24 @@ export function wire(options: WiringOptions): Subtask[] {
   return ordered;
 }
 
-/** A consumer with one source in its own thread takes over that source's codes: most of its rows then need no translation. */
-function adoptLocalSource(
+/** A gate with one source in its own thread takes over that source's codes: most of its rows then need no translation. */
+function adoptLocalSources(
   graph: JobGraph,
   consumer: Subtask,
   channels: readonly Channel[],
   made: ReadonlyMap<string, Subtask>,
   options: WiringOptions,
 ): void {
-  const local = channels.flatMap((channel, c) => {
-    const edge = graph.edges[channel.edge] as JobEdge;
-    const feeds = edge.to === consumer.vertexIndex && channel.to === consumer.index && options.ring(c) === null;
-    return feeds ? [made.get(`${edge.from}/${channel.from}`)] : [];
-  });
-  const [producer] = local;
-  if (local.length !== 1 || producer === undefined || producer.gate !== null) return;
-  consumer.gate?.adopt(producer.sourceDictionary, () => producer.finished);
+  for (const [input, gate] of consumer.gates.entries()) {
+    const local = channels.flatMap((channel, c) => {
+      const edge = graph.edges[channel.edge] as JobEdge;
+      const feeds = edge.to === consumer.vertexIndex && edge.input === input && channel.to === consumer.index;
+      return feeds && options.ring(c) === null ? [made.get(`${edge.from}/${channel.from}`)] : [];
+    });
+    const [producer] = local;
+    if (local.length !== 1 || producer === undefined || producer.gates.length > 0) continue;
+    gate.adopt(producer.sourceDictionary, () => producer.finished);
+  }
 }
 
 /** Cells of one subtask. */

@@ -1,24 +1,23 @@
-/** `weir run iot`: one job, from its input to its summary. */
+/** `weir run JOB`: one job, from its input to its summary. */
 
 import { isatty } from 'node:tty';
 import { explain } from '#engine/graph/explain.ts';
-import { IOT } from '#jobs/iot.ts';
+import { findOperator, type JobGraph } from '#engine/graph/job-graph.ts';
+import { OperatorCell, operatorCells } from '#engine/metrics/cells.ts';
+import { READINGS } from '#jobs/readings.ts';
 import { buildJob } from '#jobs/registry.ts';
 import { JobSampler } from '#runtime/metrics/sampler.ts';
-import { makeIotJob } from './iot-job.ts';
-import { type IotFlags, type IotPlan, planIot } from './iot-options.ts';
+import { type IotPlan, planIot } from './iot-options.ts';
 import { ProgressReporter } from './progress.ts';
+import { makeReadingsJob } from './readings-job.ts';
+import type { RunFlags, RunnableJob } from './runnable-jobs.ts';
 import { INTERRUPTED, onStopSignal } from './stop.ts';
 import { describeSummary, summarize } from './summary.ts';
-
-export interface RunFlags extends IotFlags {
-  json?: true;
-}
 
 const SAMPLE_MS = 100;
 
 /** Gives the exit code. */
-export async function runIot(flags: RunFlags): Promise<number> {
+export async function runJob(job: RunnableJob, flags: RunFlags): Promise<number> {
   const json = flags.json === true;
   const onTerminal = isatty(1);
   const plan = planIot(flags, {
@@ -27,11 +26,12 @@ export async function runIot(flags: RunFlags): Promise<number> {
     console: json ? null : onTerminal ? 'table' : 'lines',
     live: false,
   });
+  const spec = { name: job.name, params: job.params(plan, flags) };
   if (flags.explain === true) {
-    process.stdout.write(explain(buildJob({ name: 'iot', params: plan.params })));
+    process.stdout.write(explain(buildJob(spec)));
     return 0;
   }
-  const { master, graph, errors, files } = makeIotJob(plan);
+  const { master, graph, errors, files } = makeReadingsJob(spec, plan);
   const sampler = new JobSampler(graph, master.cells);
 
   let interrupted = false;
@@ -45,7 +45,7 @@ export async function runIot(flags: RunFlags): Promise<number> {
     say('stopping, and keeping what was read so far; once more ends it at once.');
     void master.stop();
   });
-  master.onReport(IOT.resultsConsole, () => {
+  master.onReport(READINGS.resultsConsole, () => {
     if (readerGone) return;
     readerGone = true;
     void master.cancel();
@@ -90,6 +90,7 @@ export async function runIot(flags: RunFlags): Promise<number> {
     failure: master.failure,
     interrupted,
     totals,
+    results: { name: job.results, count: totals.windows || emitted(graph, master.cells, job.results) },
     counts: errors.counts,
     durationMs,
     output: plan.params.output,
@@ -101,6 +102,16 @@ export async function runIot(flags: RunFlags): Promise<number> {
     return 1;
   }
   return interrupted && plan.bounded ? INTERRUPTED : 0;
+}
+
+/** Rows that an operator without side outputs has put out. */
+function emitted(graph: JobGraph, cells: readonly (readonly Float64Array[])[], id: string): number {
+  const place = findOperator(graph, id);
+  if (place === null) return 0;
+  let rows = 0;
+  for (const task of cells[place.vertex] ?? [])
+    rows += operatorCells(task, place.operator)[OperatorCell.RECORDS_OUT] as number;
+  return rows;
 }
 
 function shareOf(

@@ -1,4 +1,4 @@
-/** A running IoT job and what the commands read of it: its master, its source, its taps. */
+/** A running job on readings and what the commands read of it: its master, its source, its taps. */
 
 import { systemClock } from '#base/clock.ts';
 import { FileSource } from '#connectors/file/file-source.ts';
@@ -10,9 +10,8 @@ import { buildJob } from '#jobs/registry.ts';
 import { JobMaster } from '#runtime/job/job-master.ts';
 import { TaskManagers } from '#runtime/job/task-managers.ts';
 import type { JobSpec } from '#runtime/messages.ts';
-import type { IotPlan } from './iot-options.ts';
 
-export interface IotJob {
+export interface ReadingsJob {
   readonly master: JobMaster;
   readonly graph: JobGraph;
   /** Counts by reason, complete once the job has ended. */
@@ -23,8 +22,10 @@ export interface IotJob {
 }
 
 /** Made, not started. */
-export function makeIotJob({ params, taskManagers, slots }: IotPlan): IotJob {
-  const spec: JobSpec = { name: 'iot', params };
+export function makeReadingsJob(
+  spec: JobSpec,
+  { taskManagers, slots }: { taskManagers: number; slots: number },
+): ReadingsJob {
   const graph = buildJob(spec);
   const master = new JobMaster({
     spec,

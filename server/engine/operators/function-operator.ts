@@ -1,0 +1,277 @@
+/**
+ * Runs user functions with context: one input or two, keyed or not; batches, timers, broadcast state, credits, snapshots. What functions can
+ * rely on is in `keyed-process.ts`, `co-process.ts` and `broadcast-process.ts`.
+ */
+
+import { makeCursor } from '../batch/cursor.ts';
+import type { RecordBatch } from '../batch/record-batch.ts';
+import type { Schema } from '../batch/schema.ts';
+import { BroadcastStates } from '../state/broadcast-states.ts';
+import type { StateDescriptor } from '../state/descriptors.ts';
+import { loadKeyed, restoredWatermark, saveKeyed } from '../state/keyed-snapshot.ts';
+import type { Eventually, KeyedStateBackend, StateScope } from '../state/keyed-state.ts';
+import type { OperatorSnapshot } from '../state/snapshot.ts';
+import { type KeyInput, StateKeys } from '../state/state-keys.ts';
+import { type Timer, TimerQueue } from '../state/timer-queue.ts';
+import { BuiltOutputs } from './built-outputs.ts';
+import { type CalledInput, FunctionCall } from './function-call.ts';
+import { type FunctionDriver, makeFunctionDriver } from './function-driver.ts';
+import { KeyTasks } from './key-tasks.ts';
+import type { KeyedOpenContext } from './keyed-process.ts';
+import { NO_WATERMARK, Operator, type OperatorContext } from './operator.ts';
+import { narrowing, type OutputTag } from './process.ts';
+
+/** What rows of an input are given to. */
+export type RowMethod = 'processElement' | 'processElement1' | 'processElement2' | 'processBroadcastElement';
+
+export interface FunctionInput {
+  /** Position of the key column; null: its rows have no key. */
+  readonly key: number | null;
+  readonly method: RowMethod;
+}
+
+export interface FunctionSettings {
+  readonly name: string;
+  readonly keyKind: 'string' | 'i32';
+  /** One or two. */
+  readonly inputs: readonly FunctionInput[];
+  readonly output: Schema;
+  readonly tags: readonly OutputTag[];
+  /** Broadcast states. */
+  readonly broadcast: readonly StateDescriptor[];
+  readonly create: (subtask: number) => OperatorFunction;
+}
+
+/** What a function may ask when it is opened; what the API's own functions may ask besides. */
+export interface FunctionOpenContext extends KeyedOpenContext {
+  readonly scope: StateScope;
+  /** Cells of the operator. */
+  readonly cells: Float64Array;
+}
+
+/** A function of any kind: its row methods are those that the inputs name. */
+export interface OperatorFunction {
+  open?(ctx: FunctionOpenContext): void;
+  onTimer?(time: number, ctx: FunctionCall, out: FunctionCall): void;
+  close?(): void;
+}
+
+interface Input extends CalledInput {
+  readonly keys: KeyInput | null;
+  readonly drive: FunctionDriver;
+}
+
+export class FunctionOperator extends Operator {
+  readonly #settings: FunctionSettings;
+  readonly #keys: StateKeys;
+  readonly #eventTimers = new TimerQueue();
+  readonly #processingTimers = new TimerQueue();
+  readonly #timerKey = new Int32Array(1);
+  readonly #broadcast: BroadcastStates;
+  #inputs: readonly Input[] = [];
+  #backend!: KeyedStateBackend;
+  #outputs!: BuiltOutputs;
+  #fn!: OperatorFunction;
+  #call!: FunctionCall;
+  #tasks!: KeyTasks;
+
+  // Where the current step stands.
+  #batch: RecordBatch | null = null;
+  #input: Input | null = null;
+  #ids: Int32Array = new Int32Array(0);
+  #prepared = false;
+  #next = 0;
+  /** Timers of the clock are to run. */
+  #ticked = false;
+  /** The watermark is to go on. */
+  #forward = false;
+  #forwarded = NO_WATERMARK;
+
+  constructor(settings: FunctionSettings) {
+    super();
+    this.#settings = settings;
+    this.#keys = new StateKeys(settings.keyKind);
+    this.#broadcast = new BroadcastStates(settings.name, settings.broadcast);
+  }
+
+  override open(context: OperatorContext): void {
+    super.open(context);
+    const { name, output, tags, create } = this.#settings;
+    context.own(this.#keys.dictionary);
+    this.#backend = context.stateBackend(this.#keys);
+    this.#keys.hold((mark) => {
+      this.#backend.hold(mark);
+      for (const timers of [this.#eventTimers, this.#processingTimers]) for (const key of timers.keys()) mark(key);
+    });
+    this.#outputs = new BuiltOutputs(context, name, output, tags);
+    this.#inputs = this.#settings.inputs.map(({ key, method }, i): Input => {
+      const schema = (i === 0 ? context.inputSchema : context.secondSchema) as Schema;
+      return {
+        keys: key === null ? null : this.#keys.input(key),
+        drive: makeFunctionDriver(method, key !== null),
+        cursor: makeCursor(schema),
+        forwards: narrowing(schema, output) !== null,
+        broadcast: method === 'processBroadcastElement',
+      };
+    });
+    this.#tasks = new KeyTasks(this.#backend, this.#keys, () => context.wake());
+    this.#call = new FunctionCall({
+      context,
+      keyOf: (id) => this.#keys.keyOf(id),
+      scope: this.#backend.scope,
+      outputs: this.#outputs,
+      name,
+      eventTimers: this.#eventTimers,
+      processingTimers: this.#processingTimers,
+      broadcast: this.#broadcast,
+      applyToAll: (task) => this.#tasks.push(task),
+    });
+    this.#fn = create(context.subtask);
+    this.#fn.open?.({
+      subtask: context.subtask,
+      parallelism: context.parallelism,
+      scope: this.#backend.scope,
+      cells: context.cells,
+      getState: (descriptor) => this.#backend.state(descriptor),
+    });
+  }
+
+  processBatch(batch: RecordBatch, index: number): void {
+    const input = this.#inputs[index] as Input;
+    this.#batch = batch;
+    this.#input = input;
+    this.#next = 0;
+    if (input.keys !== null) this.#ids = input.keys.of(batch);
+    this.#prepared = input.keys === null;
+    input.cursor.$bind(batch);
+    this.#call.batch = batch;
+    this.#call.input = input;
+    this.#begin(this.context.clock.now());
+  }
+
+  /** One that rows of the last batch have met already makes no timer run. */
+  override processWatermark(watermark: number): void {
+    const call = this.#call;
+    if (watermark > call.watermark) {
+      call.watermark = watermark;
+      call.rising = true;
+    }
+    this.#forward = true;
+    this.#begin(this.context.clock.now());
+  }
+
+  override onTimer(now: number): void {
+    this.#ticked = true;
+    this.#begin(now);
+  }
+
+  override resume(): void {
+    this.#run();
+  }
+
+  override get awaiting(): boolean {
+    return this.#backend.loading || this.#tasks.waiting;
+  }
+
+  override get stateBytes(): number {
+    return this.#backend.bytes + this.#eventTimers.bytes + this.#processingTimers.bytes;
+  }
+
+  override snapshot(): Eventually<OperatorSnapshot> {
+    const { watermark } = this.#call;
+    const operator = this.#broadcast.save();
+    const keyed = saveKeyed(this.#parts, this.context.maxParallelism);
+    return keyed instanceof Promise
+      ? keyed.then((groups) => ({ watermark, keyed: groups, operator }))
+      : { watermark, keyed, operator };
+  }
+
+  override restore(snapshots: readonly OperatorSnapshot[]): void {
+    loadKeyed(this.#parts, snapshots, this.context);
+    this.#broadcast.load(snapshots, this.context.subtask);
+    this.#call.watermark = restoredWatermark(snapshots);
+    this.#forwarded = this.#call.watermark;
+    this.#call.due = this.#eventTimers.next;
+    this.nextTimer = this.#processingTimers.next;
+  }
+
+  override close(): void {
+    this.#fn.close?.();
+    this.#backend.close();
+  }
+
+  get #parts() {
+    return { keys: this.#keys, backend: this.#backend, timers: [this.#eventTimers, this.#processingTimers] };
+  }
+
+  #begin(now: number): void {
+    this.#outputs.reuse();
+    this.#call.currentProcessingTime = now;
+    this.#backend.scope.now = now;
+    this.#run();
+  }
+
+  #run(): void {
+    this.pending = true;
+    if (!this.#tasks.run() || !this.#runTimers() || !this.#finishBatch() || !this.#outputs.drain(true)) return;
+    this.#backend.release();
+    this.pending = false;
+    this.nextTimer = this.#processingTimers.next;
+  }
+
+  /** The rest of the current batch; false: out of credits, or state is being loaded. */
+  #finishBatch(): boolean {
+    const batch = this.#batch;
+    if (batch === null) return true;
+    this.#prepared ||= this.#backend.prepare(this.#ids, batch.selection, batch.count);
+    if (!this.#prepared) return false;
+    const call = this.#call;
+    const input = this.#input as Input;
+    while (this.#next < batch.count) {
+      call.full = false;
+      this.#next = input.drive(batch, this.#ids, this.#next, input.cursor, call, this.#backend.scope, this.#fn);
+      if (!this.#tasks.run() || !this.#runTimers()) return false;
+    }
+    this.#batch = null;
+    return true;
+  }
+
+  /** Everything that is due; false: out of credits, or state is being loaded. */
+  #runTimers(): boolean {
+    const call = this.#call;
+    const { scope } = this.#backend;
+    for (;;) {
+      if (!this.#outputs.drain(false)) return false;
+      const event = call.rising && this.#eventTimers.due(call.watermark);
+      if (!event && !(this.#ticked && this.#processingTimers.due(call.currentProcessingTime))) break;
+      const timers = event ? this.#eventTimers : this.#processingTimers;
+      const timer = timers.peek() as Timer;
+      this.#timerKey[0] = timer.key;
+      if (!this.#backend.prepared(timer.key) && !this.#backend.prepare(this.#timerKey, null, 1)) return false;
+      timers.drop();
+      call.due = this.#eventTimers.next;
+      scope.key = timer.key;
+      scope.namespace = timer.namespace;
+      call.timer = { time: timer.time, domain: event ? 'event' : 'processing', watermark: this.#forwarded };
+      this.#fn.onTimer?.(timer.time, call, call);
+      call.timer = null;
+      scope.namespace = '';
+    }
+    this.#ticked = false;
+    this.#forward ||= call.rising;
+    call.rising = false;
+    return this.#forwardWatermark();
+  }
+
+  /** What timers made comes first, then the watermark that made them run. */
+  #forwardWatermark(): boolean {
+    if (!this.#forward) return true;
+    if (!this.#outputs.drain(true) || !this.output.ready()) return false;
+    this.#forward = false;
+    const { watermark } = this.#call;
+    if (watermark <= this.#forwarded) return true;
+    this.#forwarded = watermark;
+    this.output.watermark(watermark);
+    return true;
+  }
+}

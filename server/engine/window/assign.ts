@@ -1,0 +1,88 @@
+/** Which windows a row belongs to, for windows of any kind: what the general operator asks row by row (`flink-reference` §1.2). */
+
+import { WeirError } from '#base/errors.ts';
+import type { Fields, Row } from '../batch/schema.ts';
+import { type AlignedWindows, windowStart } from './assigners.ts';
+import type { TimeWindow } from './contents.ts';
+import type { DynamicSessionWindows, SessionWindows } from './session-windows.ts';
+
+/** One window for all time: whatever comes out of it is a trigger's doing. Its last instant is Infinity. */
+export interface GlobalWindow {
+  readonly kind: 'global';
+}
+
+export const GlobalWindows = {
+  create: (): GlobalWindow => ({ kind: 'global' }),
+};
+
+/** The only window of `GlobalWindows`. */
+export const GLOBAL_WINDOW: TimeWindow = { start: Number.NEGATIVE_INFINITY, end: Number.POSITIVE_INFINITY };
+
+/** Windows of one's own. */
+export interface CustomWindows<F extends Fields> {
+  readonly kind: 'custom';
+  readonly time: 'event' | 'processing';
+  /** Windows of a key that overlap or touch become one. */
+  readonly merging: boolean;
+  /** `timestamp`: of the row, or the clock in processing time; ms. Any number of windows of whole milliseconds, `start < end`. */
+  assign(row: Row<F>, timestamp: number): readonly TimeWindow[];
+}
+
+/** Windows that begin and end. */
+export type TimedWindows<F extends Fields> =
+  | AlignedWindows
+  | SessionWindows
+  | DynamicSessionWindows<F>
+  | CustomWindows<F>;
+
+export type Windows<F extends Fields> = TimedWindows<F> | GlobalWindow;
+
+export type Assign = (row: Row<Fields>, timestamp: number) => readonly TimeWindow[];
+
+export function isMerging(windows: Windows<Fields>): boolean {
+  return (
+    windows.kind === 'session' || windows.kind === 'dynamic-session' || (windows.kind === 'custom' && windows.merging)
+  );
+}
+
+export function assignOf(windows: Windows<Fields>): Assign {
+  switch (windows.kind) {
+    case 'tumbling':
+      return (_row, timestamp) => {
+        const start = windowStart(timestamp, windows.offsetMs, windows.sizeMs);
+        return [{ start, end: start + windows.sizeMs }];
+      };
+    case 'sliding': {
+      const { sizeMs, slideMs, offsetMs } = windows;
+      return (_row, timestamp) => {
+        const all: TimeWindow[] = [];
+        // The newest first.
+        for (let start = windowStart(timestamp, offsetMs, slideMs); start > timestamp - sizeMs; start -= slideMs) {
+          all.push({ start, end: start + sizeMs });
+        }
+        return all;
+      };
+    }
+    case 'cumulative': {
+      const { sizeMs, stepMs, offsetMs } = windows;
+      return (_row, timestamp) => {
+        const start = windowStart(timestamp, offsetMs, sizeMs);
+        const all: TimeWindow[] = [];
+        for (let end = start + sizeMs; end > timestamp; end -= stepMs) all.unshift({ start, end });
+        return all;
+      };
+    }
+    case 'session':
+      return (_row, timestamp) => [{ start: timestamp, end: timestamp + windows.gapMs }];
+    case 'dynamic-session':
+      return (row, timestamp) => {
+        const gap = windows.gapOf(row);
+        if (!(gap > 0)) throw new WeirError('SESSION_GAP', `The gap of a session must be more than 0 ms, not ${gap}.`);
+        return [{ start: timestamp, end: timestamp + gap }];
+      };
+    case 'global':
+      return () => [GLOBAL_WINDOW];
+    case 'custom':
+      return (row, timestamp) => windows.assign(row, timestamp);
+  }
+}

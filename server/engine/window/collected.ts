@@ -1,0 +1,132 @@
+/**
+ * What a window keeps of its rows as keyed state, for the general operator: the same results as `contents.ts`, bit by bit, one row at a time and
+ * on any backend.
+ */
+
+import type { Fields, Row, Schema } from '../batch/schema.ts';
+import { type AggregateFunction, aggregatingState, reducingState, type StateDescriptor } from '../state/descriptors.ts';
+import type { AggregatingState, KeyedState, ReducingState } from '../state/keyed-state.ts';
+import type { Key } from '../state/state-keys.ts';
+import type { AggregatePlan } from './aggregates.ts';
+import { GLOBAL_WINDOW } from './assign.ts';
+import type { ReduceFunction, TimeWindow } from './contents.ts';
+
+type PlainRow = Record<string, unknown>;
+
+/** A row to add: readable during the call, and as an object that stays. */
+export interface IncomingRow {
+  readonly row: Row<Fields>;
+  copy(): PlainRow;
+  /** Counts rows of the operator in order of arrival. */
+  readonly arrival: number;
+}
+
+export interface Collected {
+  /** Mergeable: list, reducing or aggregating. */
+  readonly descriptor: StateDescriptor;
+  add(state: KeyedState, incoming: IncomingRow): void;
+  /** What a function gets, or what comes out where there is none; null: nothing is there. */
+  elements(state: KeyedState, key: Key, window: TimeWindow): readonly unknown[] | null;
+}
+
+const NAME = 'window-contents';
+
+/** Accumulator cells as `planAggregates` lays them out. */
+function accumulate(plan: AggregatePlan, columns: readonly string[]): AggregateFunction<PlainRow, number[], number[]> {
+  return {
+    create: () => [...plan.initial],
+    add(acc, row) {
+      for (const [i, { op, column }] of plan.cells.entries()) {
+        const value = column < 0 ? 0 : (row[columns[column] as string] as number | null);
+        if (value !== null) acc[i] = combine(op, acc[i] as number, op === 'count' ? 1 : value);
+      }
+      return acc;
+    },
+    result: (acc) => acc,
+    merge(a, b) {
+      for (const [i, { op }] of plan.cells.entries()) a[i] = combine(op, a[i] as number, b[i] as number);
+      return a;
+    },
+  };
+}
+
+/** As the generated loops of `aggregates.ts` do it: a NaN is never smaller nor larger. */
+function combine(op: AggregatePlan['cells'][number]['op'], soFar: number, next: number): number {
+  if (op === 'count' || op === 'sum') return soFar + next;
+  const replaces = op === 'min' ? next < soFar : next > soFar;
+  return replaces ? next : soFar;
+}
+
+/** Declared aggregates: one row of key, window (but for the global one) and results. */
+export function collectAggregates(input: Schema, key: string, plan: AggregatePlan): Collected {
+  const columns = input.columns.map((c) => c.name);
+  const descriptor = aggregatingState(NAME, accumulate(plan, columns));
+  return {
+    descriptor,
+    add: (state, { row }) => (state as AggregatingState<PlainRow, number[]>).add(row as PlainRow),
+    elements(state, keyValue, window) {
+      const acc = (state as AggregatingState<PlainRow, number[]>).get();
+      if (acc === null) return null;
+      const result: PlainRow = { [key]: keyValue };
+      if (window !== GLOBAL_WINDOW) {
+        result.window_start = window.start;
+        result.window_end = window.end;
+      }
+      for (const { name, cell, divisor, emptyIfZero } of plan.results) {
+        const value = divisor >= 0 ? (acc[cell] as number) / (acc[divisor] as number) : (acc[cell] as number);
+        result[name] = emptyIfZero >= 0 && acc[emptyIfZero] === 0 ? null : value;
+      }
+      return [result];
+    },
+  };
+}
+
+/** A function of the user's own; its result is the one element. */
+export function collectWith<Acc, Out>(fn: AggregateFunction<Row<Fields>, Acc, Out>): Collected {
+  const descriptor = aggregatingState(NAME, fn);
+  return {
+    descriptor,
+    add: (state, { row }) => (state as AggregatingState<Row<Fields>, Out>).add(row),
+    elements(state) {
+      const result = (state as AggregatingState<Row<Fields>, Out>).get();
+      return result === null ? null : [result];
+    },
+  };
+}
+
+/** One row of the input's schema. */
+export function collectReduced(fn: ReduceFunction<Fields>): Collected {
+  const descriptor = reducingState<PlainRow>(
+    NAME,
+    (soFar, next) => fn(soFar as Row<Fields>, next as Row<Fields>) as PlainRow,
+  );
+  return {
+    descriptor,
+    add: (state, incoming) => (state as ReducingState<PlainRow>).add(incoming.copy()),
+    elements(state) {
+      const row = (state as ReducingState<PlainRow>).get();
+      return row === null ? null : [row];
+    },
+  };
+}
+
+type Arrived = readonly [arrival: number, row: PlainRow];
+
+/** All rows, in order of arrival also where windows have merged.  */
+export function collectRows(): Collected {
+  const rows: AggregateFunction<Arrived, Arrived[], readonly Arrived[]> = {
+    create: () => [],
+    add(list, row) {
+      list.push(row);
+      return list;
+    },
+    result: (list) => list,
+    merge: (a, b) => [...a, ...b].sort((x, y) => x[0] - y[0]),
+  };
+  return {
+    descriptor: aggregatingState(NAME, rows),
+    add: (state, incoming) =>
+      (state as AggregatingState<Arrived, readonly Arrived[]>).add([incoming.arrival, incoming.copy()]),
+    elements: (state) => (state as AggregatingState<Arrived, readonly Arrived[]>).get()?.map(([, row]) => row) ?? null,
+  };
+}
