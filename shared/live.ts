@@ -180,6 +180,29 @@ export interface VertexNumbers {
   idleStatus: boolean[][];
 }
 
+/** Why the watermark of an operator is no further. */
+export interface WatermarkHolder {
+  /**
+   * `behind`: a split that is the furthest behind of all that count; `no-rows`: one that has had no row yet; `no-split`: a subtask that has
+   * nothing to read yet; `idle`: nothing is read, so nothing holds back; `finished`: the input has ended; `none`: nobody has told yet.
+   */
+  state: 'behind' | 'no-rows' | 'no-split' | 'idle' | 'finished' | 'none';
+  /** Index into `JobView.operators`: the source that reads it. */
+  operator: number | null;
+  subtask: number | null;
+  split: string | null;
+  /** When its watermark last rose; when it was assigned (the subtask started), if it has none. */
+  since: number | null;
+  /** When it last had rows. */
+  rowsAt: number | null;
+}
+
+/** `of`: by index of `JobView.operators`, an index into `list`; null where no watermark comes. */
+export interface WatermarkHolders {
+  list: WatermarkHolder[];
+  of: (number | null)[];
+}
+
 /** The strips under the graph, one value a second, oldest first; a gap (server down, no sample) is null. */
 export interface History {
   /** Time of the first value; the i-th is `from + i * 1000`. */
@@ -291,6 +314,8 @@ export interface Snapshot {
   totals: Totals | null;
   operators: OperatorNumbers | null;
   vertices: VertexNumbers | null;
+  /** Null: nobody has looked yet, or the job has no watermarks. */
+  holders: WatermarkHolders | null;
   history: History;
   windows: WindowsView;
   errors: ErrorsView;
@@ -306,6 +331,8 @@ export interface Tick {
   totals: Totals | null;
   operators: OperatorNumbers | null;
   vertices: VertexNumbers | null;
+  /** Only for clients whose view is `overview`, as of the last half second. */
+  holders: WatermarkHolders | null;
   /** Only while a running injection's numbers change or one ended lately. */
   injections: Injection[] | null;
   /** Only for clients whose view is `windows`: new results since their last tick, open windows as of now. */

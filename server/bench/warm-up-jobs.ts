@@ -19,7 +19,7 @@ import {
 } from '#engine/batch/schema.ts';
 import { type DataStream, OutputTag, StreamExecutionEnvironment } from '#engine/graph/data-stream.ts';
 import type { JobGraph } from '#engine/graph/job-graph.ts';
-import { ascendingTimestamps, boundedOutOfOrderness } from '#engine/time/watermark-strategy.ts';
+import { boundedOutOfOrderness, monotonousTimestamps } from '#engine/time/watermark-strategy.ts';
 import { avg, count, max, min, sum } from '#engine/window/aggregates.ts';
 import { TumblingEventTimeWindows, TumblingProcessingTimeWindows } from '#engine/window/assigners.ts';
 import { ForgetfulSink, FormulaSource } from './formula-source.ts';
@@ -78,7 +78,7 @@ const WARM_UPS: Record<string, WarmUp> = {
         .flatMap('split', Word, (row, out) => {
           for (const word of row.text.split(' ')) out.collect({ word, shout: row.shout, length: word.length });
         })
-        .assignTimestampsAndWatermarks(ascendingTimestamps({ emit: 'on-event' }))
+        .assignTimestampsAndWatermarks(monotonousTimestamps({ emit: 'on-event' }))
         .keyBy('word')
         .window(WINDOW)
         .aggregate({ n: count(), longest: max('length') })

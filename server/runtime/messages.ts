@@ -29,6 +29,7 @@ export type SubtaskCommand =
   | { readonly type: 'add-split'; readonly split: Split }
   | { readonly type: 'no-more-splits' }
   | { readonly type: 'source-event'; readonly event: unknown }
+  | { readonly type: 'allow'; readonly group: string; readonly watermark: number }
   | { readonly type: 'stop' };
 
 export type ToTaskManager =

@@ -39,6 +39,8 @@ export interface RowsOptions {
    * split when it has read the one before.
    */
   readonly deal?: 'together' | 'one-by-one';
+  /** A reader gives one batch every so many ms, the first at once; without it all that are wanted. */
+  readonly everyMs?: number;
   /** Called for every reader when it is made. */
   readonly onReader?: (context: ReaderContext) => void;
 }
@@ -66,6 +68,7 @@ export function fromRows<F extends Fields>(
         (split) => rows.filter((_, i) => i % splits === split),
         options.cut ?? (() => 2048),
         options.deal ?? 'together',
+        options.everyMs ?? 0,
       );
     },
   };
@@ -116,7 +119,8 @@ class RowsReader<F extends Fields> implements SourceReader<RowsSplit> {
   readonly #asks: boolean;
   readonly #open: OpenSplit<F>[] = [];
   #complete = false;
-  readonly wakeAt = Number.POSITIVE_INFINITY;
+  readonly #everyMs: number;
+  #nextAt = Number.NEGATIVE_INFINITY;
 
   constructor(
     context: ReaderContext,
@@ -124,8 +128,10 @@ class RowsReader<F extends Fields> implements SourceReader<RowsSplit> {
     rows: (split: number) => readonly TimedRow<F>[],
     cut: () => number,
     deal: 'together' | 'one-by-one',
+    everyMs: number,
   ) {
     this.#context = context;
+    this.#everyMs = everyMs;
     this.#write = makeRowWriter(schema, 'rows');
     this.#rowsOf = rows;
     this.#cut = cut;
@@ -141,7 +147,14 @@ class RowsReader<F extends Fields> implements SourceReader<RowsSplit> {
     this.#complete = true;
   }
 
+  get wakeAt(): number {
+    return this.#open.length > 0 ? this.#nextAt : Number.POSITIVE_INFINITY;
+  }
+
   poll(batch: RecordBatch): Poll {
+    const now = this.#context.clock.now();
+    if (now < this.#nextAt && this.#open.length > 0) return Poll.WAIT;
+    if (this.#everyMs > 0) this.#nextAt = now + this.#everyMs;
     const split = this.#open.shift();
     if (split === undefined) return this.#complete ? Poll.END : Poll.WAIT;
     const rows = split.rows.slice(split.at, split.at + Math.min(this.#cut(), batch.capacity));

@@ -50,6 +50,7 @@ export function sampleSnapshot(change: Partial<Snapshot> = {}): Snapshot {
     totals: null,
     operators: null,
     vertices: null,
+    holders: null,
     history: {
       from: 0,
       eventsPerSecond: [],
@@ -77,6 +78,7 @@ export function sampleTick(change: Partial<Tick> = {}): Tick {
     totals: null,
     operators: null,
     vertices: null,
+    holders: null,
     injections: null,
     windows: null,
     errors: null,

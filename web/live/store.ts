@@ -9,6 +9,7 @@ import type {
   Tick,
   Totals,
   VertexNumbers,
+  WatermarkHolders,
 } from '#shared/live.ts';
 import { ErrorsBook, type ShownErrors } from './errors-book.ts';
 import { EventLog } from './event-log.ts';
@@ -23,6 +24,7 @@ export interface Shown {
   totals: Totals | null;
   operators: OperatorNumbers | null;
   vertices: VertexNumbers | null;
+  holders: WatermarkHolders | null;
   windows: ShownWindows;
   errors: ShownErrors;
   injections: readonly Injection[];
@@ -61,6 +63,7 @@ export class LiveStore {
   #totals: Totals | null = null;
   #operators: OperatorNumbers | null = null;
   #vertices: VertexNumbers | null = null;
+  #holders: WatermarkHolders | null = null;
 
   #serverTime = 0;
   /** Smallest client clock minus server clock seen on this connection: their offset plus the fastest way here. */
@@ -85,6 +88,7 @@ export class LiveStore {
       totals: null,
       operators: null,
       vertices: null,
+      holders: null,
       windows: this.#windows.shown(),
       errors: this.#errors.shown(),
       injections: [],
@@ -134,12 +138,14 @@ export class LiveStore {
     this.#totals = snapshot.totals;
     this.#operators = snapshot.operators;
     this.#vertices = snapshot.vertices;
+    this.#holders = snapshot.holders;
     this.history.load(snapshot.history);
     this.#windows.merge(snapshot.windows);
     this.#errors.merge(snapshot.errors, snapshot.serverTime);
     this.#injections.merge(snapshot.injections);
     this.#events.addAll(snapshot.events);
-    this.#touch('job', 'totals', 'operators', 'vertices', 'newestSecond', 'windows', 'errors', 'injections', 'events');
+    this.#touch('job', 'totals', 'operators', 'vertices', 'holders', 'newestSecond');
+    this.#touch('windows', 'errors', 'injections', 'events');
   }
 
   tick(tick: Tick, now: number): void {
@@ -151,6 +157,10 @@ export class LiveStore {
     this.#operators = tick.operators;
     this.#vertices = tick.vertices;
     this.#touch('totals', 'operators', 'vertices');
+    if (tick.holders) {
+      this.#holders = tick.holders;
+      this.#touch('holders');
+    }
     if (this.#job && tick.state && tick.state !== this.#job.state) this.#setState(tick.state);
     if (tick.second) {
       this.history.append(tick.second);
@@ -269,6 +279,7 @@ export class LiveStore {
     else if (key === 'totals') next.totals = this.#totals;
     else if (key === 'operators') next.operators = this.#operators;
     else if (key === 'vertices') next.vertices = this.#vertices;
+    else if (key === 'holders') next.holders = this.#holders;
     else if (key === 'windows') next.windows = this.#windows.shown();
     else if (key === 'errors') next.errors = this.#errors.shown();
     else if (key === 'injections') next.injections = this.#injections.list();

@@ -83,6 +83,7 @@ export class Client {
     const now = common.serverTime;
     return {
       ...common,
+      holders: observer && this.view.page === 'overview' ? observer.holders : null,
       injections: observer ? this.#newInjections(observer.job, now) : null,
       windows: observer && this.view.page === 'windows' ? this.#newWindows(observer, now) : null,
       errors: observer && this.view.page === 'errors' ? this.#newErrors(observer.job, now) : null,

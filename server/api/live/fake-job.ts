@@ -14,7 +14,16 @@ import type { ErrorsSource, JobHandle, LiveJob, WindowsSource } from './job-hand
 const any = schema({ x: f64() });
 
 function operator(id: string, kind: string): JobOperator {
-  return { id, name: id, kind, create: null, source: null, outputSchema: any, sideOutputs: new Map() };
+  return {
+    id,
+    name: id,
+    kind,
+    create: null,
+    source: null,
+    alignment: null,
+    outputSchema: any,
+    sideOutputs: new Map(),
+  };
 }
 
 const vertex: JobVertex = {

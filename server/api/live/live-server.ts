@@ -19,7 +19,7 @@ import { Commands } from './commands.ts';
 import { EventLog } from './event-log.ts';
 import type { LiveJob } from './job-handle.ts';
 import { jobView } from './job-view.ts';
-import { JobObserver } from './observer.ts';
+import { type Interest, JobObserver } from './observer.ts';
 
 /** Pages that may be connected at a time. */
 const MAX_CLIENTS = 64;
@@ -153,6 +153,7 @@ export class LiveServer {
       totals: numbers?.totals ?? null,
       operators: numbers?.operators ?? null,
       vertices: numbers?.vertices ?? null,
+      holders: observer?.holders ?? null,
       history: history?.all() ?? {
         from: 0,
         eventsPerSecond: [],
@@ -208,14 +209,16 @@ export class LiveServer {
     this.#observer?.ask(now, this.#interest());
   }
 
-  #interest(): { windows: boolean; errors: boolean; pinned: string[] } {
+  #interest(): Interest {
+    let overview = false;
     let windows = false;
     let errors = false;
     for (const { view } of this.#clients.values()) {
+      overview ||= view.page === 'overview';
       windows ||= view.page === 'windows';
       errors ||= view.page === 'errors';
     }
-    return { windows, errors, pinned: this.#pinned() };
+    return { overview, windows, errors, pinned: this.#pinned() };
   }
 
   #pinned(): string[] {

@@ -3,22 +3,27 @@
  *
  *   nobody      cells once a second, the task managers hear nothing
  *   somebody    cells ten times a second, error counters once a second
+ *   `overview`  who holds the watermark back, twice a second
  *   `windows`   results and open windows four times a second
  *   `errors`    counters and rows ten times a second
  */
 
+import type { WatermarkReport } from '#engine/operators/watermark-report.ts';
 import { type JobNumbers, JobSampler } from '#runtime/metrics/sampler.ts';
-import { LIMITS, type OpenWindow } from '#shared/live.ts';
+import { watermarkHolders, watermarkMakers } from '#runtime/metrics/watermark-holders.ts';
+import { LIMITS, type OpenWindow, type WatermarkHolders } from '#shared/live.ts';
 import type { LiveJob } from './job-handle.ts';
 
 const WINDOWS_MS = 250;
 const COUNTS_MS = 1000;
+const HOLDERS_MS = 500;
 /** Open windows of one subtask that are asked for, at most. */
 const OPEN_LIMIT = 500;
 /** Pages show the open window of a device that closes next; which one that is depends on their time. */
 const OPEN_PER_KEY = 3;
 
 export interface Interest {
+  overview: boolean;
   windows: boolean;
   errors: boolean;
   /** Devices pinned by anybody. */
@@ -33,6 +38,9 @@ export class JobObserver {
   #numbers: JobNumbers | null = null;
   #windowsAt = Number.NEGATIVE_INFINITY;
   #countsAt = Number.NEGATIVE_INFINITY;
+  #holdersAt = Number.NEGATIVE_INFINITY;
+  #holders: WatermarkHolders | null = null;
+  #pullingHolders: Promise<void> | null = null;
   #pullingWindows: Promise<void> | null = null;
   #pullingErrors: Promise<void> | null = null;
   #complained = false;
@@ -45,6 +53,11 @@ export class JobObserver {
 
   get numbers(): JobNumbers | null {
     return this.#numbers;
+  }
+
+  /** Who held the watermark back when somebody last looked. */
+  get holders(): WatermarkHolders | null {
+    return this.#holders;
   }
 
   /** Open windows of these devices, as of the last pull. */
@@ -62,6 +75,10 @@ export class JobObserver {
   /** Starts the questions that are due. */
   ask(now: number, interest: Interest): void {
     if (!this.#answers()) return;
+    if (interest.overview && now - this.#holdersAt >= HOLDERS_MS) {
+      this.#holdersAt = now;
+      void this.#pullHolders();
+    }
     if (interest.windows && now - this.#windowsAt >= WINDOWS_MS) {
       this.#windowsAt = now;
       void this.#pullWindows(interest.pinned);
@@ -79,7 +96,7 @@ export class JobObserver {
     const enough = new Promise<void>((resolve) => {
       timer = setTimeout(resolve, ms);
     });
-    await Promise.race([Promise.all([this.#pullWindows(pinned), this.#pullErrors(true)]), enough]);
+    await Promise.race([Promise.all([this.#pullWindows(pinned), this.#pullErrors(true), this.#pullHolders()]), enough]);
     clearTimeout(timer);
   }
 
@@ -100,6 +117,21 @@ export class JobObserver {
       this.#pullingWindows = null;
     });
     return this.#pullingWindows;
+  }
+
+  #pullHolders(): Promise<void> {
+    const { layout } = this.sampler;
+    this.#pullingHolders ??= this.#guard(async () => {
+      const makers = watermarkMakers(layout);
+      if (makers.length === 0) return;
+      const { handle } = this.job;
+      const answers = await Promise.all(makers.map((maker) => handle.inspect(layout.operators[maker]?.id ?? '', {})));
+      const reports = new Map(makers.map((maker, i) => [maker, answers[i] as WatermarkReport[]]));
+      this.#holders = watermarkHolders(layout, reports);
+    }).finally(() => {
+      this.#pullingHolders = null;
+    });
+    return this.#pullingHolders;
   }
 
   async #pullErrors(rows: boolean): Promise<void> {

@@ -87,6 +87,7 @@ export function chain(
     const maxParallelism = head.maxParallelism ?? defaultMaxParallelism(p);
     checkParallelism(maxParallelism, MAX_PARALLELISM, `${head.name} (max parallelism)`);
     checkParallelism(p, maxParallelism, head.name);
+    checkAlignment(task.nodes);
     return {
       id: ids.get(head) as string,
       name: task.nodes.map((n) => n.name).join(' -> '),
@@ -99,6 +100,7 @@ export function chain(
           kind: n.kind,
           create: n.create,
           source: n.source,
+          alignment: n.alignment,
           outputSchema: n.outputSchema,
           sideOutputs: n.sideOutputs,
         }),
@@ -109,6 +111,16 @@ export function chain(
     };
   });
   return { name, vertices, edges, ...settings };
+}
+
+/** Only a source in the same task can stop reading in time. */
+function checkAlignment([head, ...others]: readonly StreamNode[]): void {
+  const aligned = [head, ...others].find((n) => n?.alignment != null);
+  if (aligned === undefined || head?.source != null) return;
+  throw new WeirError(
+    'ALIGNMENT_PLACE',
+    `${aligned.name}: watermarks can be aligned only where they are made in the source's task, but it is chained behind no source.`,
+  );
 }
 
 /** A uid is the id; without one it is a hash of what the operator is and where it stands, the same in every thread. */

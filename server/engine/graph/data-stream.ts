@@ -99,6 +99,7 @@ export class StreamExecutionEnvironment {
       chaining: 'always',
       sideOutputs: new Map(),
       source: null,
+      alignment: null,
       create: null,
       ...node,
     };
@@ -173,9 +174,14 @@ export class DataStream<F extends Fields> {
     });
   }
 
-  /** Event time from here on; timestamps are those the source gave. */
-  assignTimestampsAndWatermarks(strategy: WatermarkStrategy, name = 'Timestamps/Watermarks'): SingleOutputStream<F> {
-    return this.transform(this.schema, { kind: 'watermarks', name, create: () => new WatermarksOperator(strategy) });
+  /** Event time from here on; timestamps are those the source gave, unless the strategy assigns others. */
+  assignTimestampsAndWatermarks(strategy: WatermarkStrategy<F>, name = 'Timestamps/Watermarks'): SingleOutputStream<F> {
+    return this.transform(this.schema, {
+      kind: 'watermarks',
+      name,
+      alignment: strategy.alignment,
+      create: () => new WatermarksOperator(strategy as unknown as WatermarkStrategy),
+    });
   }
 
   /** Rows of all streams, in no order between them. All have the same schema. */

@@ -13,6 +13,7 @@ import type { Source } from '../io/source.ts';
 import type { LatencyTracking } from '../metrics/latency.ts';
 import type { Operator } from '../operators/operator.ts';
 import type { StateSettings } from '../state/keyed-state.ts';
+import type { WatermarkAlignment } from '../time/watermark-strategy.ts';
 
 export type Partitioner =
   /** Subtask i to subtask i; both sides have the same parallelism. */
@@ -47,6 +48,8 @@ export interface JobOperator {
   readonly create: (() => Operator) | null;
   /** Only for sources. */
   readonly source: Source<Fields> | null;
+  /** Only of operators that make watermarks. */
+  readonly alignment: WatermarkAlignment | null;
   readonly outputSchema: Schema | null;
   /** Schemas of its side outputs by tag. */
   readonly sideOutputs: ReadonlyMap<string, Schema>;

@@ -3,6 +3,7 @@
 import type { Fields, Schema } from '../batch/schema.ts';
 import type { Source, Split } from '../io/source.ts';
 import type { Operator } from '../operators/operator.ts';
+import type { WatermarkAlignment } from '../time/watermark-strategy.ts';
 import type { Partitioner } from './job-graph.ts';
 
 export interface StreamEdge {
@@ -30,6 +31,8 @@ export interface StreamNode {
   /** Schemas of its side outputs by tag. */
   readonly sideOutputs: Map<string, Schema>;
   readonly source: Source<Fields, Split> | null;
+  /** Only of operators that make watermarks. */
+  readonly alignment: WatermarkAlignment | null;
   /** Makes the operator of one subtask. Null for sources. Called after the graph is complete. */
   readonly create: (() => Operator) | null;
 }

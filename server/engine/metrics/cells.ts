@@ -35,6 +35,8 @@ export const OperatorCell = {
   DICTIONARY_ENTRIES: 5,
   /** Entries of keyed state that were dropped because their time to live was over */
   EXPIRED: 6,
+  /** 1 while the watermark status of its output is idle */
+  OUTPUT_IDLE: 7,
 } as const;
 export const OPERATOR_CELLS = 8;
 

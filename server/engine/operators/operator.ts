@@ -17,6 +17,7 @@ import type { Schema } from '../batch/schema.ts';
 import type { Eventually, KeyedStateBackend } from '../state/keyed-state.ts';
 import { EMPTY_SNAPSHOT, type OperatorSnapshot } from '../state/snapshot.ts';
 import type { StateKeys } from '../state/state-keys.ts';
+import type { ReadingLimits } from '../time/reading-limits.ts';
 import type { Output } from './output.ts';
 
 /** The first watermark of every operator: none yet (Java's Long.MIN_VALUE). */
@@ -58,6 +59,10 @@ export interface OperatorContext {
 export interface SplitTracker {
   /** Indexes of splits assigned and not finished. */
   readonly active: ReadonlySet<number>;
+  /** `Split.id` of an active one; null: there is none with this index. */
+  nameOf(index: number): string | null;
+  /** How far the source may read. */
+  readonly limits: ReadingLimits;
   /** Changes whenever `active` does. */
   readonly version: number;
 }

@@ -70,6 +70,7 @@ export class Output {
   }
 
   idle(idle: boolean): void {
+    this.#cells[OperatorCell.OUTPUT_IDLE] = idle ? 1 : 0;
     for (const consumer of this.#consumers) consumer.idle(idle);
     for (const side of this.#sides) side.idle(idle);
   }

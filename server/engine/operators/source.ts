@@ -9,6 +9,7 @@ import { RecordBatch } from '../batch/record-batch.ts';
 import type { Fields } from '../batch/schema.ts';
 import { Poll, type Source, type SourceReader, type Split } from '../io/source.ts';
 import { OperatorCell } from '../metrics/cells.ts';
+import { ReadingLimits } from '../time/reading-limits.ts';
 import { MAX_WATERMARK, Operator, type OperatorContext, type SplitTracker } from './operator.ts';
 
 /** What the reader says to the enumerator, by way of the task. */
@@ -20,18 +21,28 @@ export interface EnumeratorLink {
 /** Splits of one source task. */
 export class Splits implements SplitTracker {
   readonly active = new Set<number>();
+  readonly limits = new ReadingLimits();
   version = 0;
+  readonly #names = new Map<number, string>();
   #next = 0;
 
-  add(): number {
+  /** Without `name` it is called by its index. */
+  add(name?: string): number {
     const index = this.#next++;
     this.active.add(index);
+    this.#names.set(index, name ?? `${index}`);
     this.version++;
     return index;
   }
 
   finish(index: number): void {
-    if (this.active.delete(index)) this.version++;
+    if (!this.active.delete(index)) return;
+    this.#names.delete(index);
+    this.version++;
+  }
+
+  nameOf(index: number): string | null {
+    return this.#names.get(index) ?? null;
   }
 }
 
@@ -77,12 +88,13 @@ export class SourceOperator extends Operator {
 
   /** Processing time at which there may be something again, ms. */
   get wakeAt(): number {
-    return this.#reader.wakeAt;
+    return this.#splits.limits.held ? Number.POSITIVE_INFINITY : this.#reader.wakeAt;
   }
 
   /** Reads and emits one batch. Only while the outputs are ready; returns what the reader said. */
   poll(): Poll {
     this.#finishSplits();
+    if (this.#mustWait()) return Poll.WAIT;
     const batch = this.#batch;
     batch.size = 0;
     batch.selection = null;
@@ -101,8 +113,21 @@ export class SourceOperator extends Operator {
     return result;
   }
 
+  /** Whether it is further in event time than others that it is aligned with. */
+  #mustWait(): boolean {
+    const { limits } = this.#splits;
+    const wait = limits.exceeded && !this.#stopped;
+    if (wait !== limits.held) limits.hold(wait, this.context.clock.now());
+    return wait;
+  }
+
   #finishSplits(): void {
     while (this.#finished.length > 0) this.#splits.finish(this.#finished.pop() as number);
+  }
+
+  /** Reads only while the watermark of this group is not above `watermark`. */
+  allow(group: string, watermark: number): void {
+    this.#splits.limits.allow(group, watermark);
   }
 
   /** Ends the input where it is. */
@@ -116,7 +141,7 @@ export class SourceOperator extends Operator {
   }
 
   addSplit(split: Split): void {
-    this.#reader.addSplit(split, this.#splits.add());
+    this.#reader.addSplit(split, this.#splits.add(split.id));
   }
 
   noMoreSplits(): void {

@@ -2,42 +2,53 @@
  * Gives a stream its watermarks: one generator per split of the source in this task, combined to their minimum
  * (`flink-reference` §2, §2.2). Upstream watermarks are ignored, except the last one.
  *
- * `on-event` watermarks travel as a column of the batch: `watermarks[k]` is the one in force before row k, so a row is never late against
- * a watermark it caused itself, and a batch is not cut to pieces.
+ * Watermarks that move with rows travel as a column of the batch: `watermarks[k]` is the one in force before row k, so a row is never late
+ * against a watermark it caused itself, and a batch is not cut to pieces.
  */
 
 import { BATCH_ROWS, NEVER_INGESTED, RecordBatch } from '../batch/record-batch.ts';
-import type { Schema } from '../batch/schema.ts';
-import { BoundedOutOfOrderness, IdlenessTimer, type WatermarkStrategy } from '../time/watermark-strategy.ts';
+import type { Fields, Schema } from '../batch/schema.ts';
+import { IdlenessTimer } from '../time/idleness.ts';
+import { DEFAULT_INTERVAL_MS, type TimestampAssigner, type WatermarkStrategy } from '../time/watermark-strategy.ts';
 import { MAX_WATERMARK, NO_WATERMARK, Operator, type OperatorContext } from './operator.ts';
-
-/** How often idleness is checked where watermarks are not periodic, ms (Flink's `pipeline.auto-watermark-interval`). */
-const CHECK_INTERVAL_MS = 200;
-
-interface SplitState {
-  readonly generator: BoundedOutOfOrderness;
-  readonly idleness: IdlenessTimer | null;
-  idle: boolean;
-}
+import { SplitWatermark } from './split-watermark.ts';
+import {
+  type AssignTimestamps,
+  advance,
+  type Generate,
+  makeAssignTimestamps,
+  makeGenerate,
+  maxTimestamp,
+} from './watermark-loops.ts';
+import type { WatermarkReport } from './watermark-report.ts';
 
 export class WatermarksOperator extends Operator {
   readonly #strategy: WatermarkStrategy;
   #view!: RecordBatch;
-  readonly #splits = new Map<number, SplitState>();
+  readonly #splits = new Map<number, SplitWatermark>();
   #trackedVersion = -1;
   readonly #column = new Float64Array(BATCH_ROWS);
+  /** Timestamps that are assigned here. */
+  #time = new Float64Array(0);
+  #assign: AssignTimestamps | null = null;
+  #generate: Generate | null = null;
   /** Combined watermark; never decreases. */
   #combined = NO_WATERMARK;
   #emitted = NO_WATERMARK;
   #idle = false;
   /** Of a task that reads no split at all. */
   readonly #unoccupied: IdlenessTimer | null;
-  /** Time in which timers could not run, ms: the task was held up, so that nobody could have read the splits. It counts for no timeout. */
+  /**
+   * Time in which timers could not run, ms: the task was held up, so that nobody could have read the splits. It counts for no timeout, nor
+   * does time in which the source waited for others.
+   */
   #heldUpMs = 0;
   /** Periodic only: ingestion of the first batch since the last check that had a new largest timestamp. */
   #raisedBy = NEVER_INGESTED;
   /** A watermark that found no credits. */
   #held = false;
+  /** `Clock.nanos()` when it was opened. */
+  #since = 0;
 
   constructor(strategy: WatermarkStrategy) {
     super();
@@ -47,50 +58,81 @@ export class WatermarksOperator extends Operator {
 
   override open(context: OperatorContext): void {
     super.open(context);
-    this.#view = RecordBatch.view(context.inputSchema as Schema);
-    const { emit, idleTimeoutMs } = this.#strategy;
-    if (emit !== 'on-event' || idleTimeoutMs !== null) this.nextTimer = context.clock.now() + this.#interval;
+    this.#since = context.clock.nanos();
+    const input = context.inputSchema as Schema;
+    this.#view = RecordBatch.view(input);
+    const { watermarks, emit, idleTimeoutMs, timestampAssigner } = this.#strategy;
+    if (timestampAssigner !== null) {
+      this.#time = new Float64Array(BATCH_ROWS);
+      this.#assign = makeAssignTimestamps(input, timestampAssigner as TimestampAssigner<Fields>, context.name);
+    }
+    if (watermarks.kind === 'custom') this.#generate = makeGenerate(input, emit === 'on-event');
+    if (emit !== 'on-event' || idleTimeoutMs !== null || watermarks.kind === 'custom')
+      this.nextTimer = context.clock.now() + this.#interval;
   }
 
+  /** Idleness is checked even where watermarks are not periodic. */
   get #interval(): number {
-    return this.#strategy.emit === 'on-event' ? CHECK_INTERVAL_MS : this.#strategy.emit;
+    return this.#strategy.emit === 'on-event' ? DEFAULT_INTERVAL_MS : this.#strategy.emit;
   }
 
   processBatch(batch: RecordBatch): void {
     this.#track();
     const split = this.#split(batch.split);
-    split.idle = false;
-    split.idleness?.activity();
+    split.hasRows(batch.ingestedAt);
     if (this.#idle) this.#setIdle(false);
-    const bound = this.#strategy.outOfOrdernessMs;
-    if (this.#strategy.emit === 'on-event') {
-      const others = this.#minimumOfOthers(split);
-      // Splits that ended or went idle since may have freed it before the first row.
-      const before = Math.max(this.#combined, Math.min(split.generator.watermark, others));
-      const max = advance(batch, this.#column, split.generator.maxTimestamp, before, others, bound);
-      split.generator.maxTimestamp = max;
-      this.#combined = Math.max(before, Math.min(max - bound - 1, others));
-      // Where it is the one known downstream before every row, no column has to travel.
-      const last = batch.row(batch.count - 1);
-      const view = this.#view.show(batch);
-      view.watermarks = (this.#column[last] as number) > this.#emitted ? this.#column : null;
-      this.output.emit(view);
-      this.#emit();
-    } else {
-      const max = maxTimestamp(batch, split.generator.maxTimestamp);
-      if (max > split.generator.maxTimestamp) this.#raisedBy = Math.min(this.#raisedBy, batch.ingestedAt);
-      split.generator.maxTimestamp = max;
-      const view = this.#view.show(batch);
-      view.watermarks = null;
-      this.output.emit(view);
+    const view = this.#view.show(batch);
+    if (this.#assign !== null) {
+      this.#assign(batch, this.#time);
+      view.time = this.#time;
     }
+    const moves = this.#advance(view, split);
+    // Where the watermark is the one known downstream before every row, no column has to travel.
+    view.watermarks =
+      moves && (this.#column[batch.row(batch.count - 1)] as number) > this.#emitted ? this.#column : null;
+    this.output.emit(view);
+    if (moves) this.#emit(this.output.ingestedAt);
+  }
+
+  /** Takes in the rows of a split. Returns whether the watermark may have moved among or behind them, as `#column` says. */
+  #advance(batch: RecordBatch, split: SplitWatermark): boolean {
+    const { watermarks, emit } = this.#strategy;
+    const largest = split.maxTimestamp;
+    const watermark = split.watermark;
+    let moves = true;
+    if (watermarks.kind === 'custom') {
+      const others = this.#minimumOfOthers(split);
+      const before = this.#before(split, others);
+      this.#combined = (this.#generate as Generate)(batch, split, this.#column, before, others);
+    } else if (emit === 'on-event') {
+      const others = this.#minimumOfOthers(split);
+      const before = this.#before(split, others);
+      const bound = watermarks.outOfOrdernessMs;
+      split.maxTimestamp = advance(batch, this.#column, split.maxTimestamp, before, others, bound);
+      split.watermark = split.maxTimestamp - bound - 1;
+      this.#combined = Math.max(before, Math.min(split.watermark, others));
+    } else {
+      split.maxTimestamp = maxTimestamp(batch, split.maxTimestamp);
+      split.watermark = split.maxTimestamp - watermarks.outOfOrdernessMs - 1;
+      moves = false;
+    }
+    if (split.watermark > watermark) split.roseAt = batch.ingestedAt;
+    if (emit !== 'on-event' && split.maxTimestamp > largest)
+      this.#raisedBy = Math.min(this.#raisedBy, batch.ingestedAt);
+    return moves;
+  }
+
+  /** In force before the first row: splits that ended or went idle since may have freed it. */
+  #before(split: SplitWatermark, others: number): number {
+    const now = Math.min(split.watermark, others);
+    return Math.max(now, this.#combined);
   }
 
   /** Upstream watermarks end here; the last one does not. */
   override processWatermark(watermark: number): void {
     if (watermark === MAX_WATERMARK) {
       this.#combined = MAX_WATERMARK;
-      this.#emit();
+      this.#emit(this.output.ingestedAt);
     }
   }
 
@@ -100,9 +142,9 @@ export class WatermarksOperator extends Operator {
     this.#heldUpMs += now - this.nextTimer;
     this.nextTimer = now + this.#interval;
     this.#track();
-    const allIdle = this.#strategy.idleTimeoutMs !== null && this.#checkIdleness(now - this.#heldUpMs);
+    const allIdle = this.#check(now - this.#heldUpMs - this.context.splits.limits.heldMs(now));
     this.#combine();
-    this.#emit();
+    this.#emit(Math.min(this.#raisedBy, this.output.ingestedAt));
     this.#raisedBy = NEVER_INGESTED;
     if (allIdle && !this.#idle && !this.pending && this.output.ready()) this.#setIdle(true);
   }
@@ -110,14 +152,18 @@ export class WatermarksOperator extends Operator {
   override resume(): void {
     this.#held = false;
     this.pending = false;
-    this.#emit();
+    this.#emit(Math.min(this.#raisedBy, this.output.ingestedAt));
   }
 
-  /** Whether nothing is read: every split is idle, or there has been none for the timeout. */
-  #checkIdleness(now: number): boolean {
+  /**
+   * Asks the generators of all splits that are not idle by their timeout. Returns whether nothing is read: every split is idle, or there has
+   * been none for the timeout.
+   */
+  #check(now: number): boolean {
     let all = true;
     for (const split of this.#splits.values()) {
-      split.idle = split.idleness?.isIdle(now) ?? false;
+      if (split.idleness?.isIdle(now)) split.idle = true;
+      else this.#askGenerator(split);
       if (!split.idle) all = false;
     }
     if (this.#splits.size > 0) this.#unoccupied?.activity();
@@ -125,12 +171,41 @@ export class WatermarksOperator extends Operator {
     return this.#splits.size > 0 ? all : unoccupied;
   }
 
+  #askGenerator(split: SplitWatermark): void {
+    if (split.generator === null) return;
+    const before = split.watermark;
+    split.generator.onPeriodicEmit(split);
+    if (split.watermark > before) split.roseAt = Math.min(this.#raisedBy, this.output.ingestedAt);
+  }
+
+  /** A `WatermarkReport`, whatever the question. */
+  override inspect(): WatermarkReport {
+    this.#track();
+    const { clock, splits, subtask } = this.context;
+    const [now, nanos] = [clock.now(), clock.nanos()];
+    const instant = (at: number): number => now - (nanos - at) / 1e6;
+    return {
+      subtask,
+      watermark: this.#combined,
+      idle: this.#idle,
+      since: instant(this.#since),
+      splits: [...this.#splits.values()].map((split) => ({
+        name: splits.nameOf(split.index),
+        watermark: split.watermark,
+        idle: split.idle,
+        since: instant(split.roseAt === NEVER_INGESTED ? split.since : split.roseAt),
+        rowsAt: split.rowsAt === NEVER_INGESTED ? null : instant(split.rowsAt),
+      })),
+    };
+  }
+
   #setIdle(idle: boolean): void {
     this.#idle = idle;
     this.output.idle(idle);
   }
 
-  #emit(): void {
+  /** `ingestedAt`: of what raised the watermark. */
+  #emit(ingestedAt: number): void {
     if (this.#combined <= this.#emitted || this.#held) return;
     // The change of status may take the last credit.
     if (this.#idle && this.output.ready()) this.#setIdle(false);
@@ -140,33 +215,32 @@ export class WatermarksOperator extends Operator {
       return;
     }
     this.#emitted = this.#combined;
-    this.output.watermark(this.#combined, Math.min(this.#raisedBy, this.output.ingestedAt));
+    const { alignment } = this.#strategy;
+    if (alignment !== null) this.context.splits.limits.reached(alignment.group, this.#combined);
+    this.output.watermark(this.#combined, ingestedAt);
   }
 
   #combine(): void {
     let minimum = Number.POSITIVE_INFINITY;
-    for (const split of this.#splits.values()) if (!split.idle) minimum = Math.min(minimum, split.generator.watermark);
+    for (const split of this.#splits.values()) if (!split.idle) minimum = Math.min(minimum, split.watermark);
     if (minimum !== Number.POSITIVE_INFINITY && minimum > this.#combined) this.#combined = minimum;
   }
 
   /** What the splits other than this one allow; Infinity: nothing holds back. */
-  #minimumOfOthers(split: SplitState): number {
+  #minimumOfOthers(split: SplitWatermark): number {
     let minimum = Number.POSITIVE_INFINITY;
     for (const other of this.#splits.values()) {
-      if (other !== split && !other.idle) minimum = Math.min(minimum, other.generator.watermark);
+      if (other !== split && !other.idle) minimum = Math.min(minimum, other.watermark);
     }
     return minimum;
   }
 
-  #split(index: number): SplitState {
+  #split(index: number): SplitWatermark {
     let split = this.#splits.get(index);
     if (split === undefined) {
-      const { idleTimeoutMs, outOfOrdernessMs } = this.#strategy;
-      split = {
-        generator: new BoundedOutOfOrderness(outOfOrdernessMs),
-        idleness: idleTimeoutMs === null ? null : new IdlenessTimer(idleTimeoutMs),
-        idle: false,
-      };
+      const { watermarks, idleTimeoutMs } = this.#strategy;
+      const generator = watermarks.kind === 'custom' ? watermarks.create() : null;
+      split = new SplitWatermark(index, generator, idleTimeoutMs, this.context.clock.nanos());
       this.#splits.set(index, split);
     }
     return split;
@@ -180,44 +254,4 @@ export class WatermarksOperator extends Operator {
     for (const index of active) this.#split(index);
     for (const index of this.#splits.keys()) if (index >= 0 && !active.has(index)) this.#splits.delete(index);
   }
-}
-
-/** Fills `column` with the watermark before each row that counts; returns the largest timestamp seen. NaN timestamps change nothing. */
-function advance(
-  batch: RecordBatch,
-  column: Float64Array,
-  max: number,
-  combined: number,
-  others: number,
-  bound: number,
-): number {
-  const rows = batch.selection;
-  const time = batch.time;
-  const count = batch.count;
-  let largest = max;
-  let current = combined;
-  for (let i = 0; i < count; i++) {
-    const k = rows === null ? i : (rows[i] as number);
-    column[k] = current;
-    const t = time[k] as number;
-    if (t > largest) {
-      largest = t;
-      let w = t - bound - 1;
-      if (w > others) w = others;
-      if (w > current) current = w;
-    }
-  }
-  return largest;
-}
-
-function maxTimestamp(batch: RecordBatch, max: number): number {
-  const rows = batch.selection;
-  const time = batch.time;
-  const count = batch.count;
-  let largest = max;
-  for (let i = 0; i < count; i++) {
-    const t = time[rows === null ? i : (rows[i] as number)] as number;
-    if (t > largest) largest = t;
-  }
-  return largest;
 }

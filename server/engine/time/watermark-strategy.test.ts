@@ -1,30 +1,38 @@
 import { describe, expect, it } from 'vitest';
-import {
-  ascendingTimestamps,
-  BoundedOutOfOrderness,
-  boundedOutOfOrderness,
-  IdlenessTimer,
-} from './watermark-strategy.ts';
+import { IdlenessTimer } from './idleness.ts';
+import { BoundedOutOfOrderness, type WatermarkGenerator, type WatermarkOutput } from './watermark-generators.ts';
+import { boundedOutOfOrderness, forGenerator, monotonousTimestamps } from './watermark-strategy.ts';
 
-const watermarkAfter = (...timestamps: number[]): number => {
-  const generator = new BoundedOutOfOrderness(10);
-  for (const t of timestamps) generator.onEvent(t);
-  return generator.watermark;
+/** What a generator has emitted, in order. */
+class Emitted implements WatermarkOutput {
+  readonly watermarks: number[] = [];
+  emitWatermark(watermark: number): void {
+    this.watermarks.push(watermark);
+  }
+  markIdle(): void {}
+  markActive(): void {}
+}
+
+const emitted = (generator: WatermarkGenerator, ...timestamps: number[]): number[] => {
+  const output = new Emitted();
+  for (const t of timestamps) generator.onEvent({}, t, output);
+  generator.onPeriodicEmit(output);
+  return output.watermarks;
 };
 
 describe('bounded out-of-orderness', () => {
-  it('M1 no watermark before the first row', () => expect(watermarkAfter()).toBe(Number.NEGATIVE_INFINITY));
-  it('M2 maximum - bound - 1: equal timestamps may still come', () => expect(watermarkAfter(1337)).toBe(1326));
-  it('M3 only the largest timestamp counts', () => expect(watermarkAfter(12345, 12300, 12340, 12280)).toBe(12334));
+  it('M1 no watermark before the first row', () => expect(emitted(new BoundedOutOfOrderness(10))).toEqual([]));
+  it('M2 maximum - bound - 1: equal timestamps may still come', () =>
+    expect(emitted(new BoundedOutOfOrderness(10), 1337)).toEqual([1326]));
+  it('M3 only the largest timestamp counts', () =>
+    expect(emitted(new BoundedOutOfOrderness(10), 12345, 12300, 12340, 12280)).toEqual([12334]));
   it('M4 asking twice gives the same', () => {
     const generator = new BoundedOutOfOrderness(10);
-    generator.onEvent(723456);
-    expect([generator.watermark, generator.watermark]).toEqual([723445, 723445]);
+    expect([emitted(generator, 723456), emitted(generator)]).toEqual([[723445], [723445]]);
   });
-  it('WM1 ascending timestamps are a bound of 0; negative timestamps are fine', () => {
-    const generator = new BoundedOutOfOrderness(ascendingTimestamps().outOfOrdernessMs);
-    generator.onEvent(-5);
-    expect(generator.watermark).toBe(-6);
+  it('WM1 monotonous timestamps are a bound of 0; negative timestamps are fine', () => {
+    expect(monotonousTimestamps().watermarks).toEqual({ kind: 'bounded', outOfOrdernessMs: 0 });
+    expect(emitted(new BoundedOutOfOrderness(0), -5)).toEqual([-6]);
   });
 });
 
@@ -46,6 +54,7 @@ describe('idleness', () => {
     for (const ms of [0, -1, Number.NaN]) {
       expect(() => new IdlenessTimer(ms)).toThrow('must be more than 0');
       expect(() => boundedOutOfOrderness(0, { idleTimeoutMs: ms })).toThrow('The idle timeout must be more than 0');
+      expect(() => forGenerator(() => new BoundedOutOfOrderness(0)).withIdleness(ms)).toThrow('The idle timeout');
     }
   });
 });
@@ -60,6 +69,15 @@ describe('a strategy', () => {
   });
 
   it('WM10 is periodic every 200 ms without idle timeout unless told otherwise, as in Flink', () => {
-    expect(boundedOutOfOrderness(5)).toEqual({ outOfOrdernessMs: 5, emit: 200, idleTimeoutMs: null });
+    const common = { emit: 200, idleTimeoutMs: null, timestampAssigner: null };
+    expect(boundedOutOfOrderness(5)).toMatchObject({ watermarks: { kind: 'bounded', outOfOrdernessMs: 5 }, ...common });
+    expect(forGenerator(() => new BoundedOutOfOrderness(5))).toMatchObject(common);
+  });
+
+  it('WM10 is not changed by giving it more settings', () => {
+    const strategy = boundedOutOfOrderness(5);
+    expect(strategy.withIdleness(7)).toMatchObject({ idleTimeoutMs: 7 });
+    expect(strategy.withTimestampAssigner(() => 1).withIdleness(7).timestampAssigner).not.toBeNull();
+    expect(strategy).toMatchObject({ idleTimeoutMs: null, timestampAssigner: null });
   });
 });

@@ -1,86 +1,115 @@
-/** How event time advances: which watermarks a stream gets, and when. */
+/**
+ * How event time advances: which watermarks a stream gets, and when.
+ *
+ *   boundedOutOfOrderness(5000, { idleTimeoutMs: 30_000 })
+ *   monotonousTimestamps().withTimestampAssigner((row: Row<typeof Reading.fields>) => row.measured_at)
+ *   forGenerator(() => new EndOfBatchMarks()).withIdleness(30_000).withWatermarkAlignment('machines', 10_000)
+ */
 
 import { UsageError } from '#base/errors.ts';
+import type { Fields, Row } from '../batch/schema.ts';
+import type { WatermarkGenerator } from './watermark-generators.ts';
 
-export interface WatermarkStrategy {
+/** Event timestamp of a row, ms; NaN: it has none. `timestamp` is the one the source gave, or NaN. */
+export type TimestampAssigner<F extends Fields> = (row: Row<F>, timestamp: number) => number;
+
+/** `on-event`: after every row that raises it; a number: every so many ms of processing time. */
+export type EmitWatermarks = 'on-event' | number;
+
+/** Flink's `pipeline.auto-watermark-interval`, ms. */
+export const DEFAULT_INTERVAL_MS = 200;
+
+/** How a strategy makes the watermarks of one split. */
+export type WatermarkKind<F extends Fields> =
   /** Rows come at most this much behind the largest timestamp before them, ms; 0: in order. */
-  readonly outOfOrdernessMs: number;
-  /** `on-event`: after every record that raises it; a number: every so many ms of processing time (Flink: 200). */
-  readonly emit: 'on-event' | number;
-  /** A split without rows for this long holds the watermark back no more; null: it always does. */
+  | { readonly kind: 'bounded'; readonly outOfOrdernessMs: number }
+  | { readonly kind: 'custom'; readonly create: () => WatermarkGenerator<F> };
+
+/** Sources in one group wait for each other (`flink-reference` §2.4). */
+export interface WatermarkAlignment {
+  readonly group: string;
+  /** A source subtask stops reading while its watermark is further than this ahead of the smallest in the group, ms. */
+  readonly maxDriftMs: number;
+  /** How often the group is compared, ms of processing time; in a group the shortest counts. */
+  readonly updateIntervalMs: number;
+}
+
+interface Settings<F extends Fields> {
+  readonly watermarks: WatermarkKind<F>;
+  readonly emit: EmitWatermarks;
   readonly idleTimeoutMs: number | null;
+  readonly timestampAssigner: TimestampAssigner<F> | null;
+  readonly alignment: WatermarkAlignment | null;
 }
 
-/** Bounded out-of-orderness (`flink-reference` §2). Errors name the setting. */
-export function boundedOutOfOrderness(
-  outOfOrdernessMs: number,
-  options: { emit?: 'on-event' | number; idleTimeoutMs?: number | null } = {},
-): WatermarkStrategy {
-  const emit = options.emit ?? 200;
-  const idleTimeoutMs = options.idleTimeoutMs ?? null;
-  if (!(outOfOrdernessMs >= 0)) throw new UsageError(`Out-of-orderness must be 0 or more, not ${outOfOrdernessMs} ms.`);
-  if (emit !== 'on-event' && !(emit > 0))
-    throw new UsageError(`The watermark interval must be more than 0, not ${emit} ms.`);
-  if (idleTimeoutMs !== null && !(idleTimeoutMs > 0)) {
-    throw new UsageError(`The idle timeout must be more than 0, not ${idleTimeoutMs} ms.`);
+/** Immutable: `with…` gives another one. Errors name the setting. */
+export class WatermarkStrategy<F extends Fields = Fields> {
+  readonly watermarks: WatermarkKind<F>;
+  readonly emit: EmitWatermarks;
+  /** A split without rows for this long holds the watermark back no more, ms; null: it always does. */
+  readonly idleTimeoutMs: number | null;
+  /** Null: rows keep the timestamps that the source gave. */
+  readonly timestampAssigner: TimestampAssigner<F> | null;
+  readonly alignment: WatermarkAlignment | null;
+
+  /** @internal See the functions below. */
+  constructor({ watermarks, emit, idleTimeoutMs, timestampAssigner, alignment }: Settings<F>) {
+    if (watermarks.kind === 'bounded' && !(watermarks.outOfOrdernessMs >= 0))
+      throw new UsageError(`Out-of-orderness must be 0 or more, not ${watermarks.outOfOrdernessMs} ms.`);
+    if (emit !== 'on-event' && !(emit > 0))
+      throw new UsageError(`The watermark interval must be more than 0, not ${emit} ms.`);
+    if (idleTimeoutMs !== null && !(idleTimeoutMs > 0))
+      throw new UsageError(`The idle timeout must be more than 0, not ${idleTimeoutMs} ms.`);
+    if (alignment !== null && !(alignment.maxDriftMs >= 0))
+      throw new UsageError(`The alignment drift must be 0 or more, not ${alignment.maxDriftMs} ms.`);
+    if (alignment !== null && !(alignment.updateIntervalMs > 0))
+      throw new UsageError(`The alignment interval must be more than 0, not ${alignment.updateIntervalMs} ms.`);
+    this.watermarks = watermarks;
+    this.emit = emit;
+    this.idleTimeoutMs = idleTimeoutMs;
+    this.timestampAssigner = timestampAssigner;
+    this.alignment = alignment;
   }
-  return { outOfOrdernessMs, emit, idleTimeoutMs };
+
+  withIdleness(idleTimeoutMs: number): WatermarkStrategy<F> {
+    return new WatermarkStrategy<F>({ ...this, idleTimeoutMs });
+  }
+
+  /** Sources of a job with the same group stay within `maxDriftMs` of event time. Only where watermarks are made in the source's task. */
+  withWatermarkAlignment(group: string, maxDriftMs: number, updateIntervalMs = 1000): WatermarkStrategy<F> {
+    return new WatermarkStrategy<F>({ ...this, alignment: { group, maxDriftMs, updateIntervalMs } });
+  }
+
+  /** Rows get their timestamps here, before the generator sees them. */
+  withTimestampAssigner<G extends F>(timestampAssigner: TimestampAssigner<G>): WatermarkStrategy<G> {
+    return new WatermarkStrategy<G>({ ...(this as unknown as Settings<G>), timestampAssigner });
+  }
 }
 
-/** Strictly ascending timestamps: a bound of 0. */
-export function ascendingTimestamps(
-  options: { emit?: 'on-event' | number; idleTimeoutMs?: number | null } = {},
-): WatermarkStrategy {
-  return boundedOutOfOrderness(0, options);
+interface Timing {
+  readonly emit?: EmitWatermarks;
+  readonly idleTimeoutMs?: number | null;
 }
 
-/** Watermark of one split under a bound: max timestamp - bound - 1, because equal timestamps may still come. */
-export class BoundedOutOfOrderness {
-  readonly #bound: number;
-  maxTimestamp = Number.NEGATIVE_INFINITY;
-
-  constructor(boundMs: number) {
-    this.#bound = boundMs;
-  }
-
-  onEvent(timestamp: number): void {
-    if (timestamp > this.maxTimestamp) this.maxTimestamp = timestamp;
-  }
-
-  get watermark(): number {
-    return this.maxTimestamp - this.#bound - 1;
-  }
+/** Bounded out-of-orderness (`flink-reference` §2). */
+export function boundedOutOfOrderness(outOfOrdernessMs: number, timing: Timing = {}): WatermarkStrategy {
+  return strategy({ kind: 'bounded', outOfOrdernessMs }, timing);
 }
 
-/**
- * Whether a split has gone idle (Flink's WatermarksWithIdleness): idle once more than the timeout has passed between two checks without
- * an event in between, so that it takes at least two checks after the last event.
- */
-export class IdlenessTimer {
-  readonly #timeoutMs: number;
-  #events = 0;
-  #eventsAtCheck = 0;
-  #idleSince: number | null = null;
+/** Timestamps that never go back within a split: a bound of 0. */
+export function monotonousTimestamps(timing: Timing = {}): WatermarkStrategy {
+  return boundedOutOfOrderness(0, timing);
+}
 
-  constructor(timeoutMs: number) {
-    if (!(timeoutMs > 0)) throw new UsageError(`The idle timeout must be more than 0, not ${timeoutMs} ms.`);
-    this.#timeoutMs = timeoutMs;
-  }
+/** Watermarks from a generator of one's own; `create` is called once for every split. */
+export function forGenerator<F extends Fields = Fields>(
+  create: () => WatermarkGenerator<F>,
+  timing: Timing = {},
+): WatermarkStrategy<F> {
+  return strategy({ kind: 'custom', create }, timing);
+}
 
-  activity(): void {
-    this.#events++;
-  }
-
-  isIdle(now: number): boolean {
-    if (this.#events !== this.#eventsAtCheck) {
-      this.#eventsAtCheck = this.#events;
-      this.#idleSince = null;
-      return false;
-    }
-    if (this.#idleSince === null) {
-      this.#idleSince = now;
-      return false;
-    }
-    return now - this.#idleSince > this.#timeoutMs;
-  }
+function strategy<F extends Fields>(watermarks: WatermarkKind<F>, timing: Timing): WatermarkStrategy<F> {
+  const { emit = DEFAULT_INTERVAL_MS, idleTimeoutMs = null } = timing;
+  return new WatermarkStrategy<F>({ watermarks, emit, idleTimeoutMs, timestampAssigner: null, alignment: null });
 }

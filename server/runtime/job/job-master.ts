@@ -14,6 +14,7 @@ import type { FromTaskManager, JobSpec, SubtaskCommand } from '../messages.ts';
 import { channelsOf, newCells, newLatencies, type SubtaskId } from '../task/wiring.ts';
 import { checkTransition, isTerminal, type JobState } from './job-state.ts';
 import type { TaskManagers } from './task-managers.ts';
+import { WatermarkAlignmentCoordinator } from './watermark-alignment.ts';
 
 export interface JobMasterOptions {
   readonly spec: JobSpec;
@@ -31,6 +32,7 @@ export class JobMaster {
   readonly cells: readonly (readonly Float64Array[])[];
   /** Latency histograms, likewise (`engine/metrics/latency.ts`). */
   readonly latencies: readonly (readonly Float64Array[])[];
+  readonly alignment: WatermarkAlignmentCoordinator;
   /** Resolves with the terminal state; never rejects. */
   readonly done: Promise<JobState>;
   readonly #spec: JobSpec;
@@ -72,6 +74,9 @@ export class JobMaster {
     );
     this.latencies = this.graph.vertices.map((v, i) =>
       Array.from({ length: v.parallelism }, () => newLatencies(this.graph, i, (bytes) => new SharedArrayBuffer(bytes))),
+    );
+    this.alignment = new WatermarkAlignmentCoordinator(this.graph, this.cells, (id, group, watermark) =>
+      this.#command(id, { type: 'allow', group, watermark }),
     );
     this.#job = this.#taskManagers.register({
       onMessage: (taskManager, message) => this.#receive(taskManager, message),
@@ -121,6 +126,7 @@ export class JobMaster {
     this.#startedAt = this.#clock.now();
     this.#moveTo('RUNNING');
     this.#startEnumerators();
+    this.#align();
   }
 
   /** Stops at once: what is in flight is dropped, what was committed stays. */
@@ -229,6 +235,15 @@ export class JobMaster {
       }
     }
     for (const id of this.#earlyRequests.splice(0)) this.#enumerators.get(id.vertex)?.onSplitRequest(id.index);
+  }
+
+  /** Compares aligned sources whenever it is time, as long as they run. */
+  #align(): void {
+    if (this.#state !== 'RUNNING') return;
+    const now = this.#clock.now();
+    this.alignment.update(now);
+    const { nextUpdate } = this.alignment;
+    if (nextUpdate !== Number.POSITIVE_INFINITY) setTimeout(() => this.#align(), nextUpdate - now).unref();
   }
 
   #receive(taskManager: number, message: FromTaskManager): void {

@@ -10,6 +10,7 @@ import { ringBytes } from '#engine/exchange/ring-layout.ts';
 import type { JobGraph } from '#engine/graph/job-graph.ts';
 import type { Enumerator, Split } from '#engine/io/source.ts';
 import type { StateBackendFactory } from '#engine/state/keyed-state.ts';
+import { WatermarkAlignmentCoordinator } from '../job/watermark-alignment.ts';
 import { Step } from '../task/step.ts';
 import { type Subtask, SubtaskFailure } from '../task/subtask.ts';
 import { channelsOf, newCells, newLatencies, type SubtaskId, wire } from '../task/wiring.ts';
@@ -37,6 +38,7 @@ export class LocalExecutor {
   readonly #enumerators = new Map<number, Enumerator>();
   /** Readers may ask before the enumerators start. */
   readonly #earlyRequests: SubtaskId[] = [];
+  readonly alignment: WatermarkAlignmentCoordinator;
   #failure: unknown = null;
   /** Somebody has been woken since the last look. */
   #woken = false;
@@ -84,6 +86,9 @@ export class LocalExecutor {
         },
       }),
     });
+    this.alignment = new WatermarkAlignmentCoordinator(graph, this.cells, (id, group, allowed) =>
+      this.#subtasks.find((s) => s.vertexIndex === id.vertex && s.index === id.index)?.allow(group, allowed),
+    );
     for (const [vertex, v] of graph.vertices.entries()) {
       const source = v.operators[0]?.source;
       if (!source) continue;
@@ -121,6 +126,7 @@ export class LocalExecutor {
 
   /** Steps subtasks until none can do anything at the present time. */
   settle(): void {
+    this.alignment.update(this.clock.now());
     const live = [...this.#subtasks];
     let still = 0;
     while (still < 2) {
@@ -182,6 +188,11 @@ export class LocalExecutor {
     this.close();
   }
 
+  /** Ends the input where it is; `run` then lets everything read so far go through. */
+  stop(): void {
+    for (const subtask of this.#subtasks) subtask.stop();
+  }
+
   /** To the next instant at which something is to do. */
   #jump(): void {
     const at = this.#nextWake();
@@ -210,6 +221,6 @@ export class LocalExecutor {
   }
 
   #nextWake(): number {
-    return Math.min(...this.#subtasks.map((s) => s.wakeAt));
+    return Math.min(this.alignment.nextUpdate, ...this.#subtasks.map((s) => s.wakeAt));
   }
 }

@@ -185,6 +185,9 @@ export class TaskManager {
       case 'source-event':
         subtask.sourceEvent(command.event);
         break;
+      case 'allow':
+        subtask.allow(command.group, command.watermark);
+        break;
       case 'stop':
         subtask.stop();
         break;

@@ -160,6 +160,11 @@ export class Subtask implements PairConsumer {
     this.mail(() => this.#source?.noMoreSplits());
   }
 
+  /** How far its source may read, by alignment group. */
+  allow(group: string, watermark: number): void {
+    this.mail(() => this.#source?.allow(group, watermark));
+  }
+
   sourceEvent(event: unknown): void {
     this.mail(() => this.#source?.onEvent(event));
   }

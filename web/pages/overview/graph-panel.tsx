@@ -7,12 +7,14 @@ import { windowWords } from '../../ui/windows.ts';
 import { Graph } from './graph.tsx';
 import { layoutGraph } from './graph-layout.ts';
 import { GraphTable } from './graph-table.tsx';
+import { HolderLine } from './holder-line.tsx';
 import { LoadLegend } from './load-bar.tsx';
 
 /** The job as it runs. Phones get the table first, because it reads from top to bottom. */
 export function GraphPanel({ job }: { job: JobView }) {
   const operators = useShown('operators');
   const vertices = useShown('vertices');
+  const holders = useShown('holders');
   const frameTime = useShown('frameTime');
   const [asTable, setAsTable] = useState(() => matchMedia('(max-width: 767px)').matches);
   const { vertices: tasks, operators: nodes, edges } = job;
@@ -43,10 +45,11 @@ export function GraphPanel({ job }: { job: JobView }) {
       }
     >
       {asTable ? (
-        <GraphTable job={job} operators={operators} vertices={vertices} now={frameTime} />
+        <GraphTable job={job} operators={operators} vertices={vertices} holders={holders} now={frameTime} />
       ) : (
         <Graph job={job} layout={layout} operators={operators} vertices={vertices} now={frameTime} />
       )}
+      <HolderLine job={job} holders={holders} now={frameTime} />
     </Panel>
   );
 }

@@ -1,7 +1,8 @@
 import { Fragment } from 'react';
-import type { JobView, OperatorNumbers, VertexNumbers } from '#shared/live.ts';
+import type { JobView, OperatorNumbers, VertexNumbers, WatermarkHolders } from '#shared/live.ts';
 import { formatCount, formatLatency, formatMoment, formatPercent, formatRate } from '../../ui/format.ts';
 import { TableScroll } from '../../ui/panel.tsx';
+import { holderOf, holderWords } from './holder-words.ts';
 import { LoadBar, SubtaskDot } from './load-bar.tsx';
 import { loads, loadWord } from './vertex-load.ts';
 import { watermarkWords } from './watermark-words.ts';
@@ -10,12 +11,17 @@ interface GraphTableProps {
   job: JobView;
   operators: OperatorNumbers | null;
   vertices: VertexNumbers | null;
+  holders: WatermarkHolders | null;
   now: number;
 }
 
 /** Everything the graph shows, in rows: operators with what they send where, then each task's subtasks. */
-export function GraphTable({ job, operators, vertices, now }: GraphTableProps) {
+export function GraphTable({ job, operators, vertices, holders, now }: GraphTableProps) {
   const words = watermarkWords(job, operators?.watermark, now);
+  const heldBackBy = (operator: number): string => {
+    const holder = job.timeMode === 'event' ? holderOf(holders, operator) : null;
+    return holder === null ? '–' : holderWords({ job, now }, holder);
+  };
   return (
     <div className="grid grid-cols-[minmax(0,1fr)]">
       <TableScroll label="Operators">
@@ -29,6 +35,7 @@ export function GraphTable({ job, operators, vertices, now }: GraphTableProps) {
               <th className="num">Records out/s</th>
               <th className="num">Records in</th>
               <th>Watermark</th>
+              <th>Held back by</th>
               <th className="num">Latency p50</th>
               <th className="num">p95</th>
               <th className="num">p99</th>
@@ -47,6 +54,7 @@ export function GraphTable({ job, operators, vertices, now }: GraphTableProps) {
                 <td className="num">{formatRate(operators?.recordsOutPerSecond[i])}</td>
                 <td className="num">{formatCount(operators?.recordsIn[i])}</td>
                 <td className="whitespace-nowrap">{words[i]}</td>
+                <td className="whitespace-nowrap">{heldBackBy(i)}</td>
                 <td className="num whitespace-nowrap">{formatLatency(operators?.latency[i]?.p50)}</td>
                 <td className="num whitespace-nowrap">{formatLatency(operators?.latency[i]?.p95)}</td>
                 <td className="num whitespace-nowrap">{formatLatency(operators?.latency[i]?.p99)}</td>

@@ -7,7 +7,7 @@ import { Strips } from './strips.tsx';
 import { VerdictLine } from './verdict-line.tsx';
 
 /** Of the graph of the job that `weir serve` starts, so that nothing moves when it arrives. */
-const GRAPH_HEIGHT = 308;
+const GRAPH_HEIGHT = 345;
 
 /** Is it healthy, and if not, where? */
 export function OverviewPage() {

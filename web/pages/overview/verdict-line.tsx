@@ -17,6 +17,8 @@ export function VerdictLine() {
   const job = useShown('job');
   const totals = useShown('totals');
   const vertices = useShown('vertices');
+  const holders = useShown('holders');
+  const now = useShown('frameTime');
   const injections = useShown('injections');
   const newest = useShown('newestSecond');
   if (link.state === 'connecting') {
@@ -31,7 +33,7 @@ export function VerdictLine() {
     newest === null ? null : (store.history.read(name, newest, newest)[0] ?? null);
   const errorsPerSecond = newestOf('errorsPerSecond');
   const latePerSecond = newestOf('latePerSecond');
-  const verdict = judge({ link, job, totals, vertices, injections, errorsPerSecond, latePerSecond });
+  const verdict = judge({ link, job, totals, vertices, holders, now, injections, errorsPerSecond, latePerSecond });
   return (
     <div className="min-w-0">
       <h1 className="flex items-center gap-2 font-semibold text-xl">

@@ -42,6 +42,8 @@ const facts: Facts = {
   job: sampleJob(),
   totals,
   vertices: vertices(0, 0.5),
+  holders: null,
+  now: 1_000_000,
   injections: [],
   errorsPerSecond: 0,
   latePerSecond: 0,
@@ -69,6 +71,23 @@ describe('verdict', () => {
     expect(judge({ ...facts, totals: { ...totals, watermarkLagMs: 40_000 } }).headline).toBe(
       'The watermark lags behind',
     );
+  });
+  it('names who holds the watermark back, if somebody does', () => {
+    const holder = {
+      state: 'behind',
+      operator: 0,
+      subtask: 1,
+      split: 'simulator-3',
+      since: 987_500,
+      rowsAt: 988_000,
+    } as const;
+    const held = { ...facts, totals: { ...totals, watermarkLagMs: 40_000 } };
+    const of = [null, null, 0, null, 0, 0, 0];
+    expect(judge({ ...held, holders: { list: [holder], of } }).details).toBe(
+      'It is 40.0 s behind, with an out-of-orderness bound of 5 s. Windows close that much later. Held back by source, subtask 2, split simulator-3: no events for 12 s.',
+    );
+    const moving = { ...holder, since: 999_000, rowsAt: 999_900 };
+    expect(judge({ ...held, holders: { list: [moving], of } }).details).not.toContain('Held back');
   });
   it('does not call it a lag when a file holds events of former days', () => {
     const old = { ...totals, watermarkLagMs: 3 * 86_400_000 };

@@ -1,9 +1,10 @@
 import { INJECTIONS, type Injection } from '#shared/injections.ts';
-import type { JobView, Totals, VertexNumbers } from '#shared/live.ts';
+import type { JobView, Totals, VertexNumbers, WatermarkHolders } from '#shared/live.ts';
 import type { Link } from '../../live/link.ts';
 import { compact, formatCount, formatDuration, formatPercent, formatRate, plural } from '../../ui/format.ts';
 import type { Tone } from '../../ui/status.tsx';
 import { openMs } from '../../ui/windows.ts';
+import { holderWords, jobHolder, standsStill } from './holder-words.ts';
 import { bottleneck, HIGH, loads, worst } from './vertex-load.ts';
 
 /** The one sentence on top of the Overview: is it healthy, and if not, what is wrong. */
@@ -19,6 +20,9 @@ export interface Facts {
   job: JobView | null;
   totals: Totals | null;
   vertices: VertexNumbers | null;
+  holders: WatermarkHolders | null;
+  /** Server time that the numbers belong to. */
+  now: number;
   injections: readonly Injection[];
   /** Errors and late events of the newest second. */
   errorsPerSecond: number | null;
@@ -49,7 +53,7 @@ export function judge(facts: Facts): Verdict {
   if (job.state !== 'RUNNING') {
     return { shape: '◌', tone: 'idle', headline: `The job is ${job.state.toLowerCase()}`, details: countsOf(totals) };
   }
-  return pressure(job, vertices) ?? lagging(job, totals) ?? refused(facts) ?? healthy(facts);
+  return pressure(job, vertices) ?? lagging(job, facts) ?? refused(facts) ?? healthy(facts);
 }
 
 function pressure(job: JobView, vertices: VertexNumbers | null): Verdict | null {
@@ -70,15 +74,18 @@ function pressure(job: JobView, vertices: VertexNumbers | null): Verdict | null 
   };
 }
 
-function lagging(job: JobView, totals: Totals | null): Verdict | null {
+function lagging(job: JobView, { totals, holders, now }: Facts): Verdict | null {
   const lag = totals?.watermarkLagMs;
   if (job.timeMode !== 'event' || lag == null) return null;
   if (lag <= job.outOfOrdernessMs + openMs(job.window) + LAG_ALLOWANCE_MS) return null;
   if (job.simulator === null && lag > HISTORY_MS) return null;
   const bound = compact(formatDuration(job.outOfOrdernessMs));
+  const holder = jobHolder(job, holders);
+  const cause =
+    holder !== null && standsStill(holder, now) ? ` Held back by ${holderWords({ job, now }, holder)}.` : '';
   return trouble(
     'The watermark lags behind',
-    `It is ${formatDuration(lag)} behind, with an out-of-orderness bound of ${bound}. Windows close that much later.`,
+    `It is ${formatDuration(lag)} behind, with an out-of-orderness bound of ${bound}. Windows close that much later.${cause}`,
   );
 }
 

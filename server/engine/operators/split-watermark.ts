@@ -1,0 +1,51 @@
+import { WeirError } from '#base/errors.ts';
+import { NEVER_INGESTED } from '../batch/record-batch.ts';
+import { IdlenessTimer } from '../time/idleness.ts';
+import type { WatermarkGenerator, WatermarkOutput } from '../time/watermark-generators.ts';
+import { NO_WATERMARK } from './operator.ts';
+
+/** How far event time has come in one split. It is also what the split's generator writes to. */
+export class SplitWatermark implements WatermarkOutput {
+  readonly index: number;
+  /** Null: the operator's own loops. */
+  readonly generator: WatermarkGenerator | null;
+  readonly idleness: IdlenessTimer | null;
+  /** Largest timestamp seen. */
+  maxTimestamp = Number.NEGATIVE_INFINITY;
+  watermark = NO_WATERMARK;
+  idle = false;
+  /** `Clock.nanos()` at which the source read what last raised the watermark, and its last rows; NEVER_INGESTED before. */
+  roseAt = NEVER_INGESTED;
+  rowsAt = NEVER_INGESTED;
+  /** `Clock.nanos()` at which it was assigned. */
+  readonly since: number;
+
+  constructor(index: number, generator: WatermarkGenerator | null, idleTimeoutMs: number | null, since: number) {
+    this.index = index;
+    this.generator = generator;
+    this.idleness = idleTimeoutMs === null ? null : new IdlenessTimer(idleTimeoutMs);
+    this.since = since;
+  }
+
+  /** Rows that the source read at `at`: the split counts again. */
+  hasRows(at: number): void {
+    this.idle = false;
+    this.idleness?.activity();
+    this.rowsAt = at;
+  }
+
+  emitWatermark(watermark: number): void {
+    if (!Number.isFinite(watermark))
+      throw new WeirError('WATERMARK_VALUE', `A watermark is a finite number of milliseconds, not ${watermark}.`);
+    this.idle = false;
+    if (watermark > this.watermark) this.watermark = watermark;
+  }
+
+  markIdle(): void {
+    this.idle = true;
+  }
+
+  markActive(): void {
+    this.idle = false;
+  }
+}

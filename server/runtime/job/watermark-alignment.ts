@@ -1,0 +1,104 @@
+/**
+ * Keeps the sources of a job near each other in event time (Flink's FLIP-182, `flink-reference` §2.4): per group the smallest watermark, and
+ * what each source subtask may read up to.
+ *
+ *   cells: watermark and status of every maker ──> update(now) ──> announce(subtask, group, smallest + drift)
+ *
+ * Owns no timer: whoever has it calls `update` at `nextUpdate`.
+ */
+
+import type { JobGraph } from '#engine/graph/job-graph.ts';
+import { OperatorCell, operatorCells, TaskCell } from '#engine/metrics/cells.ts';
+import type { SubtaskId } from '../task/wiring.ts';
+
+export type Announce = (id: SubtaskId, group: string, allowed: number) => void;
+
+interface Member {
+  readonly id: SubtaskId;
+  readonly task: Float64Array;
+  readonly cells: Float64Array;
+  readonly maxDriftMs: number;
+  allowed: number;
+}
+
+interface Group {
+  readonly members: Member[];
+  updateIntervalMs: number;
+  nextUpdate: number;
+}
+
+/** Of one source subtask in one group; `driftMs` is Flink's watermarkAlignmentDrift: its watermark - what is allowed, above 0 it waits. */
+export interface AlignmentDrift {
+  readonly group: string;
+  readonly id: SubtaskId;
+  readonly driftMs: number;
+}
+
+export class WatermarkAlignmentCoordinator {
+  readonly #groups = new Map<string, Group>();
+  readonly #announce: Announce;
+
+  /** `cells`: of every subtask, by vertex and index. */
+  constructor(graph: JobGraph, cells: readonly (readonly Float64Array[])[], announce: Announce) {
+    this.#announce = announce;
+    for (const [vertex, { operators }] of graph.vertices.entries()) {
+      for (const [position, { alignment }] of operators.entries()) {
+        if (alignment === null) continue;
+        const { group: name, maxDriftMs, updateIntervalMs } = alignment;
+        const group = this.#groups.get(name) ?? { members: [], updateIntervalMs, nextUpdate: 0 };
+        group.updateIntervalMs = Math.min(group.updateIntervalMs, updateIntervalMs);
+        for (const [index, task] of (cells[vertex] ?? []).entries()) {
+          const id = { vertex, index };
+          group.members.push({ id, task, cells: operatorCells(task, position), maxDriftMs, allowed: MAX });
+        }
+        this.#groups.set(name, group);
+      }
+    }
+  }
+
+  /** Processing time at which `update` has something to do, ms; Infinity: the job aligns nothing. */
+  get nextUpdate(): number {
+    let at = Number.POSITIVE_INFINITY;
+    for (const group of this.#groups.values()) at = Math.min(at, group.nextUpdate);
+    return at;
+  }
+
+  /** Looks at the groups that are due; a subtask whose limit has changed is told. */
+  update(now: number): void {
+    for (const [name, group] of this.#groups) {
+      if (now < group.nextUpdate) continue;
+      group.nextUpdate = now + group.updateIntervalMs;
+      let smallest = MAX;
+      for (const member of group.members) smallest = Math.min(smallest, reported(member) ?? MAX);
+      for (const member of group.members) {
+        const allowed = smallest + member.maxDriftMs;
+        if (allowed === member.allowed) continue;
+        member.allowed = allowed;
+        this.#announce(member.id, name, allowed);
+      }
+    }
+  }
+
+  /** Of subtasks that have a watermark and a limit. */
+  drifts(): AlignmentDrift[] {
+    const drifts: AlignmentDrift[] = [];
+    for (const [group, { members }] of this.#groups) {
+      for (const { id, cells, task, allowed } of members) {
+        const watermark = cells[OperatorCell.OUTPUT_WATERMARK] as number;
+        if (task[TaskCell.PHASE] === 1 && Number.isFinite(watermark) && allowed !== MAX)
+          drifts.push({ group, id, driftMs: watermark - allowed });
+      }
+    }
+    return drifts;
+  }
+}
+
+const MAX = Number.POSITIVE_INFINITY;
+
+/** What a subtask counts with; null: it has no watermark yet and does not count. Idle and finished ones hold nobody back. */
+function reported({ task, cells }: Member): number | null {
+  if (task[TaskCell.PHASE] !== 1) return task[TaskCell.PHASE] === 2 ? MAX : null;
+  if (cells[OperatorCell.OUTPUT_IDLE] === 1) return MAX;
+  const watermark = cells[OperatorCell.OUTPUT_WATERMARK] as number;
+  return watermark === Number.NEGATIVE_INFINITY ? null : watermark;
+}

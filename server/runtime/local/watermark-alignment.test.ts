@@ -1,0 +1,221 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { f64, schema, string } from '#engine/batch/schema.ts';
+import { type DataStream, StreamExecutionEnvironment } from '#engine/graph/data-stream.ts';
+import { boundedOutOfOrderness, forGenerator, type WatermarkStrategy } from '#engine/time/watermark-strategy.ts';
+import { count } from '#engine/window/aggregates.ts';
+import { TumblingEventTimeWindows } from '#engine/window/assigners.ts';
+import { CollectSink, fromRows, type TimedRow } from '#testing/collect.ts';
+import { LocalExecutor } from './local-executor.ts';
+
+const S = schema({ key: string(), v: f64() });
+type S = typeof S.fields;
+
+/** A row for each second of event time. */
+const seconds = (n: number, key: string): TimedRow<S>[] =>
+  Array.from({ length: n }, (_, i) => ({ row: { key, v: 1 }, time: i * 1000 }));
+
+const plain = (): WatermarkStrategy => boundedOutOfOrderness(0, { emit: 'on-event' });
+
+interface Pace {
+  readonly name: string;
+  readonly rows: readonly TimedRow<S>[];
+  readonly everyMs: number;
+  readonly strategy: WatermarkStrategy;
+  readonly splits?: number;
+}
+
+/** Sources that give a row every so many ms, each with its watermarks, into windows of a second. */
+function job(paces: readonly Pace[], seed = 1): { executor: LocalExecutor; sink: CollectSink } {
+  const env = new StreamExecutionEnvironment({ name: 'aligned', parallelism: 1 });
+  const sink = new CollectSink();
+  const [first, ...others] = paces.map(
+    ({ name, rows, everyMs, strategy, splits = 1 }): DataStream<S> =>
+      env
+        .fromSource(fromRows(S, rows, { cut: () => 1, everyMs, splits }), name)
+        .assignTimestampsAndWatermarks(strategy, `${name} watermarks`)
+        .uid(`${name}-watermarks`),
+  );
+  (first as DataStream<S>)
+    .union(...others)
+    .keyBy('key')
+    .window(TumblingEventTimeWindows.of(1000))
+    .aggregate({ n: count() })
+    .uid('windows')
+    .sinkTo(sink, 'sink');
+  return { executor: new LocalExecutor(env.jobGraph(), { seed, channels: 'mixed' }), sink };
+}
+
+function openWindows(executor: LocalExecutor): number {
+  const query = { keys: ['fast', 'slow'], limit: 1e6, perKey: 1e6 };
+  return (executor.inspect('windows', query) as { open: unknown[] }[]).reduce((n, { open }) => n + open.length, 0);
+}
+
+/** Watermark of a maker's only subtask. */
+function watermarkOf(executor: LocalExecutor, name: string): number {
+  return (executor.inspect(`${name}-watermarks`, {})[0] as { watermark: number }).watermark;
+}
+
+/** The fast source goes through 100 s of event time a second, the slow one through 10. */
+function fastAndSlow(strategy: WatermarkStrategy, seed = 1) {
+  return job(
+    [
+      { name: 'fast', rows: seconds(1000, 'fast'), everyMs: 10, strategy },
+      { name: 'slow', rows: seconds(200, 'slow'), everyMs: 100, strategy },
+    ],
+    seed,
+  );
+}
+
+describe('aligned sources', () => {
+  it('WA1 a fast source beside a slow one keeps a bounded number of windows open, and without it does not', () => {
+    const most = (strategy: WatermarkStrategy): number => {
+      const { executor } = fastAndSlow(strategy);
+      let open = 0;
+      for (let ms = 0; ms < 8000; ms += 50) {
+        executor.advance(50);
+        open = Math.max(open, openWindows(executor));
+      }
+      executor.close();
+      return open;
+    };
+    // 5 s of drift, the slow source's second of event time per window, and what a fast one reads between two comparisons: 10 s.
+    expect(most(plain().withWatermarkAlignment('group', 5000, 100))).toBeLessThanOrEqual(18);
+    expect(most(plain())).toBeGreaterThan(600);
+  });
+
+  it('WA1 results are the same with it', () => {
+    const results = (strategy: WatermarkStrategy): string[] => {
+      const { executor, sink } = fastAndSlow(strategy);
+      executor.run();
+      return sink.rows.map(({ row }) => JSON.stringify(row)).sort();
+    };
+    expect(results(plain().withWatermarkAlignment('group', 5000))).toEqual(results(plain()));
+  });
+
+  it('WA2 a subtask beyond the smallest watermark of the group + drift reads nothing until it may, by the interval', () => {
+    const strategy = plain().withWatermarkAlignment('group', 2000, 1000);
+    const { executor } = job([
+      { name: 'fast', rows: seconds(1000, 'fast'), everyMs: 10, strategy },
+      { name: 'slow', rows: seconds(100, 'slow'), everyMs: 1500, strategy },
+    ]);
+    executor.advance(0);
+    expect([watermarkOf(executor, 'fast'), watermarkOf(executor, 'slow')]).toEqual([-1, -1]);
+    // Nothing was compared after the first watermarks yet.
+    executor.advance(999);
+    expect(watermarkOf(executor, 'fast')).toBe(98_999);
+    executor.advance(500);
+    expect(executor.alignment.drifts()).toEqual([
+      { group: 'group', id: { vertex: 0, index: 0 }, driftMs: 98_999 - 1999 },
+      { group: 'group', id: { vertex: 1, index: 0 }, driftMs: -1 - 1999 },
+    ]);
+    expect(watermarkOf(executor, 'fast')).toBe(98_999);
+    // The slow one has come to 96 s: at the next comparison the fast one may go on.
+    executor.advance(96 * 1500 + 1000);
+    expect(watermarkOf(executor, 'fast')).toBeGreaterThan(98_999);
+  });
+
+  it('WA3 one without watermark does not count, idle and finished ones hold nobody back', () => {
+    const strategy = plain().withWatermarkAlignment('group', 1000, 100);
+    const silent = forGenerator(() => ({ onEvent: () => {}, onPeriodicEmit: () => {} }));
+    const without = job([
+      { name: 'fast', rows: seconds(100, 'fast'), everyMs: 10, strategy },
+      {
+        name: 'slow',
+        rows: seconds(5, 'slow'),
+        everyMs: 1e6,
+        strategy: silent.withWatermarkAlignment('group', 1000, 100),
+      },
+    ]).executor;
+    without.advance(900);
+    expect(watermarkOf(without, 'fast')).toBeGreaterThan(20_000);
+
+    const idle = job([
+      { name: 'fast', rows: seconds(100, 'fast'), everyMs: 10, strategy: strategy.withIdleness(500) },
+      { name: 'slow', rows: seconds(5, 'slow'), everyMs: 1e6, strategy: strategy.withIdleness(500) },
+    ]).executor;
+    idle.advance(500);
+    expect(watermarkOf(idle, 'fast')).toBeLessThan(20_000);
+    idle.advance(8000);
+    expect(watermarkOf(idle, 'fast')).toBe(Number.POSITIVE_INFINITY);
+
+    const finished = job([
+      { name: 'fast', rows: seconds(100, 'fast'), everyMs: 10, strategy },
+      { name: 'slow', rows: seconds(3, 'slow'), everyMs: 100, strategy },
+    ]).executor;
+    finished.advance(8000);
+    expect(watermarkOf(finished, 'fast')).toBe(Number.POSITIVE_INFINITY);
+  });
+
+  it('WA4 groups know nothing of each other', () => {
+    const { executor } = job([
+      { name: 'fast', rows: seconds(500, 'fast'), everyMs: 10, strategy: plain().withWatermarkAlignment('a', 0, 50) },
+      { name: 'slow', rows: seconds(500, 'slow'), everyMs: 500, strategy: plain().withWatermarkAlignment('b', 0, 50) },
+    ]);
+    executor.advance(2000);
+    expect(watermarkOf(executor, 'fast')).toBeGreaterThan(30_000);
+  });
+
+  it('WM5 time in which a source waits for others counts for no timeout', () => {
+    const strategy = plain().withIdleness(1000).withWatermarkAlignment('group', 1000, 100);
+    const { executor } = job([
+      { name: 'fast', rows: seconds(100, 'fast'), everyMs: 10, strategy },
+      { name: 'slow', rows: seconds(20, 'slow'), everyMs: 900, strategy },
+    ]);
+    for (let ms = 0; ms < 8000; ms += 100) {
+      executor.advance(100);
+      expect((executor.inspect('fast-watermarks', {})[0] as { idle: boolean }).idle).toBe(false);
+    }
+  });
+
+  it('WA5 a job that is stopped ends, also where a source waits', () => {
+    const { executor } = fastAndSlow(plain().withWatermarkAlignment('group', 1000, 100));
+    executor.advance(1000);
+    executor.stop();
+    executor.run();
+    expect(executor.finished).toBe(true);
+  });
+
+  it('WA6 settings that cannot work, and places where nothing can be held, are refused by name', () => {
+    expect(() => plain().withWatermarkAlignment('g', -1)).toThrow('The alignment drift must be 0 or more, not -1 ms.');
+    expect(() => plain().withWatermarkAlignment('g', 1, 0)).toThrow('The alignment interval must be more than 0');
+    const env = new StreamExecutionEnvironment({ name: 'x', parallelism: 2 });
+    env
+      .fromSource(fromRows(S, []), 'rows')
+      .rebalance()
+      .assignTimestampsAndWatermarks(plain().withWatermarkAlignment('g', 1), 'late watermarks')
+      .sinkTo(new CollectSink(), 'sink');
+    expect(() => env.jobGraph()).toThrow(
+      'late watermarks: watermarks can be aligned only where they are made in the source',
+    );
+  });
+
+  it('WA7 in any pace and order nobody passes the smallest watermark + drift by more than it reads between two comparisons', () => {
+    fc.assert(
+      fc.property(
+        fc.array(fc.integer({ min: 5, max: 200 }), { minLength: 2, maxLength: 4 }),
+        fc.integer({ min: 0, max: 20 }),
+        fc.integer({ min: 1, max: 200 }),
+        fc.nat(1000),
+        (paces, driftSeconds, intervalMs, seed) => {
+          const strategy = plain().withWatermarkAlignment('group', driftSeconds * 1000, intervalMs);
+          const { executor } = job(
+            paces.map((everyMs, i) => ({ name: `s${i}`, rows: seconds(100_000, 'k'), everyMs, strategy })),
+            seed,
+          );
+          for (let ms = 0; ms < 2000; ms += 37) {
+            executor.advance(37);
+            const all = paces.map((_, i) => watermarkOf(executor, `s${i}`));
+            const least = Math.min(...all);
+            for (const [i, watermark] of all.entries()) {
+              const between = Math.ceil(intervalMs / (paces[i] as number)) + 2;
+              expect(watermark - least).toBeLessThanOrEqual((driftSeconds + between) * 1000);
+            }
+          }
+          executor.close();
+        },
+      ),
+      { numRuns: 20, seed: 3 },
+    );
+  });
+});
