@@ -221,6 +221,7 @@ function open(operator: Operator, inputSchema: Schema | null, to: Consumer, spli
     report: () => {},
     wake: () => {},
   });
+  operator.start();
 }
 
 function graphOf(options: SimulatorOptions | null): JobGraph {

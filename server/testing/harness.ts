@@ -222,6 +222,7 @@ export class OperatorHarness {
       wake: () => {},
     });
     if (options.restore !== undefined) operator.restore(options.restore);
+    operator.start();
   }
 
   /** All state of the operator; give it to another harness as `restore`. */

@@ -12,7 +12,7 @@ import type { StateDescriptor } from '../state/descriptors.ts';
 import type { DataStream, SingleOutputStream } from './data-stream.ts';
 import type { StreamEdge } from './stream-graph.ts';
 
-export interface ConnectedOptions<Out extends Fields, Fn> {
+export interface FunctionOptions<Out extends Fields, Fn> {
   readonly output: Schema<Out>;
   readonly sideOutputs?: readonly OutputTag[];
   /** Called once per subtask. */
@@ -71,7 +71,7 @@ export function commonKeyKind(name: string, first: KeyOfStream, second: KeyOfStr
 export function keyedProcess<F extends Fields, Out extends Fields>(
   stream: Keyed<F>,
   name: string,
-  options: ConnectedOptions<Out, KeyedProcessFunction<F, Out> | ProcessFunction<F, Out>>,
+  options: FunctionOptions<Out, KeyedProcessFunction<F, Out> | ProcessFunction<F, Out>>,
 ): SingleOutputStream<Out> {
   const tags = options.sideOutputs ?? [];
   const settings: FunctionSettings = {
@@ -109,7 +109,7 @@ export class ConnectedStreams<A extends Fields, B extends Fields> {
 
   process<Out extends Fields>(
     name: string,
-    options: ConnectedOptions<Out, CoProcessFunction<A, B, Out>>,
+    options: FunctionOptions<Out, CoProcessFunction<A, B, Out>>,
   ): SingleOutputStream<Out> {
     return connectFunction(this.first as unknown as DataStream<Fields>, this.second, 'co-process', {
       name,
@@ -133,7 +133,7 @@ export class KeyedConnectedStreams<A extends Fields, B extends Fields> extends C
 
   override process<Out extends Fields>(
     name: string,
-    options: ConnectedOptions<Out, KeyedCoProcessFunction<A, B, Out>>,
+    options: FunctionOptions<Out, KeyedCoProcessFunction<A, B, Out>>,
   ): SingleOutputStream<Out> {
     return connectFunction(this.first as unknown as DataStream<Fields>, this.second, 'co-process', {
       name,
@@ -182,7 +182,7 @@ export class BroadcastConnectedStream<A extends Fields, B extends Fields> {
 
   process<Out extends Fields>(
     name: string,
-    options: ConnectedOptions<Out, BroadcastProcessFunction<A, B, Out>>,
+    options: FunctionOptions<Out, BroadcastProcessFunction<A, B, Out>>,
   ): SingleOutputStream<Out> {
     return connectBroadcast(name, this.first, null, this.second, options);
   }
@@ -193,7 +193,7 @@ export class KeyedBroadcastConnectedStream<A extends Fields, B extends Fields> e
 
   override process<Out extends Fields>(
     name: string,
-    options: ConnectedOptions<Out, KeyedBroadcastProcessFunction<A, B, Out>>,
+    options: FunctionOptions<Out, KeyedBroadcastProcessFunction<A, B, Out>>,
   ): SingleOutputStream<Out> {
     return connectBroadcast(name, this.first, this.first.key, this.second, options);
   }
@@ -204,7 +204,7 @@ function connectBroadcast<A extends Fields, B extends Fields, Out extends Fields
   first: DataStream<A>,
   key: number | null,
   second: BroadcastStream<B>,
-  options: ConnectedOptions<Out, object>,
+  options: FunctionOptions<Out, object>,
 ): SingleOutputStream<Out> {
   // Refuses, while the job is written, what cannot be broadcast.
   new BroadcastStates(name, second.states);

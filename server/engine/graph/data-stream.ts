@@ -24,7 +24,13 @@ import { type AsyncFunction, type AsyncSettings, checkAsync } from '../operators
 import { AsyncWaitOperator } from '../operators/async-wait.ts';
 import { FilterOperator, type Predicate } from '../operators/filter.ts';
 import type { KeyedProcessFunction } from '../operators/keyed-process.ts';
-import { type Collector, type OutputTag, type ProcessFunction, ProcessOperator } from '../operators/process.ts';
+import {
+  type Collector,
+  type OutputTag,
+  type ProcessFunction,
+  ProcessOperator,
+  type StatefulFunction,
+} from '../operators/process.ts';
 import { SinkOperator } from '../operators/sink.ts';
 import { WatermarksOperator } from '../operators/watermarks.ts';
 import type { StateDescriptor } from '../state/descriptors.ts';
@@ -37,6 +43,7 @@ import {
   BroadcastConnectedStream,
   BroadcastStream,
   ConnectedStreams,
+  type FunctionOptions,
   KeyedBroadcastConnectedStream,
   KeyedConnectedStreams,
   keyedProcess,
@@ -144,13 +151,13 @@ export class DataStream<F extends Fields> {
     });
   }
 
-  /** A function with context and side outputs. `create` is called once per subtask. */
+  /** A function with context and side outputs; an object is opened, and may keep lists as state. `create` is called once per subtask. */
   process<Out extends Fields>(
     name: string,
     options: {
       output: Schema<Out>;
       sideOutputs?: readonly OutputTag[];
-      create: (subtask: number) => ProcessFunction<F, Out>;
+      create: (subtask: number) => ProcessFunction<F, Out> | StatefulFunction<F, Out>;
     },
   ): SingleOutputStream<Out> {
     return this.#rows('process', name, options.output, options.sideOutputs ?? [], options.create);
@@ -279,9 +286,9 @@ export class DataStream<F extends Fields> {
     name: string,
     output: Schema<Out>,
     tags: readonly OutputTag[],
-    create: (subtask: number) => ProcessFunction<F, Out>,
+    create: (subtask: number) => ProcessFunction<F, Out> | StatefulFunction<F, Out>,
   ): SingleOutputStream<Out> {
-    const rowFunction = create as unknown as (subtask: number) => ProcessFunction<Fields, Fields>;
+    const rowFunction = create as unknown as ConstructorParameters<typeof ProcessOperator>[0]['create'];
     return this.transform(output, {
       kind,
       name,
@@ -364,11 +371,7 @@ export class KeyedStream<F extends Fields, K extends keyof F> extends DataStream
    */
   override process<Out extends Fields>(
     name: string,
-    options: {
-      output: Schema<Out>;
-      sideOutputs?: readonly OutputTag[];
-      create: (subtask: number) => KeyedProcessFunction<F, Out> | ProcessFunction<F, Out>;
-    },
+    options: FunctionOptions<Out, KeyedProcessFunction<F, Out> | ProcessFunction<F, Out>>,
   ): SingleOutputStream<Out> {
     return keyedProcess(this, name, options);
   }

@@ -3,7 +3,8 @@
  *
  *   write(batch)* ── prepareCommit() ──> committables ── [the checkpoint that holds them completes] ── commit(committables)
  *
- * Until checkpoints exist in a job, the sink operator takes the same two steps every `rollInterval` and at the end of the input.
+ * Until checkpoints exist in a job, the sink operator takes the same two steps every `rollInterval` and at the end of the input; a
+ * snapshot takes the first one and holds the committables.
  * After a failure `commit` may be called again with committables that were committed before: it must be idempotent, and it must work in
  * another thread or process than the one that wrote, so committables are plain data.
  */

@@ -10,6 +10,7 @@ import { BroadcastStates } from '../state/broadcast-states.ts';
 import type { StateDescriptor } from '../state/descriptors.ts';
 import { loadKeyed, restoredWatermark, saveKeyed } from '../state/keyed-snapshot.ts';
 import type { Eventually, KeyedStateBackend, StateScope } from '../state/keyed-state.ts';
+import { OperatorLists } from '../state/operator-lists.ts';
 import type { OperatorSnapshot } from '../state/snapshot.ts';
 import { type KeyInput, StateKeys } from '../state/state-keys.ts';
 import { type Timer, TimerQueue } from '../state/timer-queue.ts';
@@ -19,7 +20,7 @@ import { type FunctionDriver, makeFunctionDriver } from './function-driver.ts';
 import { KeyTasks } from './key-tasks.ts';
 import type { KeyedOpenContext } from './keyed-process.ts';
 import { MAX_WATERMARK, NO_WATERMARK, Operator, type OperatorContext } from './operator.ts';
-import { narrowing, type OutputTag } from './process.ts';
+import { narrowing, type OutputTag, openContext } from './process.ts';
 
 /** What rows of an input are given to. */
 export type RowMethod = 'processElement' | 'processElement1' | 'processElement2' | 'processBroadcastElement';
@@ -72,6 +73,8 @@ export class FunctionOperator extends Operator {
   readonly #broadcast: BroadcastStates;
   #inputs: readonly Input[] = [];
   #backend!: KeyedStateBackend;
+  #lists!: OperatorLists;
+  #restored: readonly OperatorSnapshot[] = [];
   #outputs!: BuiltOutputs;
   #fn!: OperatorFunction;
   #call!: FunctionCall;
@@ -130,14 +133,22 @@ export class FunctionOperator extends Operator {
       broadcast: this.#broadcast,
       applyToAll: (task) => this.#tasks.push(task),
     });
+    this.#lists = new OperatorLists(name, context);
     this.#fn = create(context.subtask);
+  }
+
+  /** State is declared before it is taken over, so that it is migrated on its way in. */
+  override start(): void {
     this.#fn.open?.({
-      subtask: context.subtask,
-      parallelism: context.parallelism,
+      ...openContext(this.context, this.#lists),
       scope: this.#backend.scope,
-      cells: context.cells,
+      cells: this.context.cells,
       getState: (descriptor) => this.#backend.state(descriptor),
     });
+    loadKeyed(this.#parts, this.#restored, this.context);
+    this.#restored = [];
+    this.#call.due = this.#eventTimers.next;
+    this.nextTimer = this.#processingTimers.next;
   }
 
   processBatch(batch: RecordBatch, index: number): void {
@@ -184,7 +195,7 @@ export class FunctionOperator extends Operator {
 
   override snapshot(): Eventually<OperatorSnapshot> {
     const { watermark } = this.#call;
-    const operator = this.#broadcast.save();
+    const operator = { ...this.#broadcast.save(), ...this.#lists.save() };
     const keyed = saveKeyed(this.#parts, this.context.maxParallelism);
     return keyed instanceof Promise
       ? keyed.then((groups) => ({ watermark, keyed: groups, operator }))
@@ -192,12 +203,11 @@ export class FunctionOperator extends Operator {
   }
 
   override restore(snapshots: readonly OperatorSnapshot[]): void {
-    loadKeyed(this.#parts, snapshots, this.context);
+    this.#restored = snapshots;
+    this.#lists.load(snapshots);
     this.#broadcast.load(snapshots, this.context.subtask);
     this.#call.watermark = restoredWatermark(snapshots);
     this.#forwarded = this.#call.watermark;
-    this.#call.due = this.#eventTimers.next;
-    this.nextTimer = this.#processingTimers.next;
   }
 
   override close(): void {

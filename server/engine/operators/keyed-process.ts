@@ -17,12 +17,10 @@ import type { StateDescriptor } from '../state/descriptors.ts';
 import type { KeyedState } from '../state/keyed-state.ts';
 import type { Key } from '../state/state-keys.ts';
 import type { TimerService } from '../state/timers.ts';
-import type { Collector, ProcessContext } from './process.ts';
+import type { Collector, OpenContext, ProcessContext } from './process.ts';
 
 /** What a keyed function may ask when it is opened. */
-export interface KeyedOpenContext {
-  readonly subtask: number;
-  readonly parallelism: number;
+export interface KeyedOpenContext extends OpenContext {
   /** State of the key that a call is for; to be asked for here, and kept. */
   getState<S extends KeyedState>(descriptor: StateDescriptor<S>): S;
 }

@@ -1,7 +1,7 @@
 /**
  * The operator contract. One method is required; every other life event is a hook with a harmless default.
  *
- *   open ─> (processBatch | processWatermark | processIdle | onTimer)* ─> endInput ─> close
+ *   open ─> [restore] ─> start ─> (processBatch | processWatermark | processIdle | onTimer)* ─> endInput ─> close
  *
  * Credits. An operator emits only while `output.ready()`. It is called only when all its outputs are ready, so whoever emits at most one
  * batch (or one watermark) per call need not ask. Whoever may emit more asks before each one; when the answer is no it remembers where it
@@ -14,6 +14,8 @@ import type { Clock } from '#base/clock.ts';
 import type { Dictionary } from '../batch/dictionary.ts';
 import type { RecordBatch } from '../batch/record-batch.ts';
 import type { Schema } from '../batch/schema.ts';
+import { OperatorCell } from '../metrics/cells.ts';
+import { restoredWatermark } from '../state/keyed-snapshot.ts';
 import type { Eventually, KeyedStateBackend } from '../state/keyed-state.ts';
 import { EMPTY_SNAPSHOT, type OperatorSnapshot } from '../state/snapshot.ts';
 import type { StateKeys } from '../state/state-keys.ts';
@@ -80,6 +82,14 @@ export abstract class Operator {
     this.output = context.output;
   }
 
+  /** Last watermark of the input, ms. */
+  protected get inputWatermark(): number {
+    return this.context.cells[OperatorCell.INPUT_WATERMARK] as number;
+  }
+
+  /** Once, before the first element: restored state is there, and what the user wrote is opened. */
+  start(): void {}
+
   /** `input`: 0, and 1 for the second input of operators that have two. */
   abstract processBatch(batch: RecordBatch, input: number): void;
 
@@ -105,17 +115,19 @@ export abstract class Operator {
 
   /**
    * All state, as of now; only called between elements, while not pending. What is emitted already is not part of it. Later where state has
-   * to be read from somewhere; the operator may go on meanwhile.
+   * to be read from somewhere; the operator may go on meanwhile. Of an operator without state of its own: the last watermark of its input.
    */
   snapshot(): Eventually<OperatorSnapshot> {
-    return EMPTY_SNAPSHOT;
+    return { ...EMPTY_SNAPSHOT, watermark: this.inputWatermark };
   }
 
   /**
-   * Takes over state: called once, behind `open` and before the first element, with the snapshots that all subtasks of this operator gave at
-   * one point of the stream, at whatever parallelism. Each subtask keeps the key groups that are its own.
+   * Takes over state: called once, between `open` and `start`, with the snapshots that all subtasks of this operator gave at one point of the
+   * stream, in the order of subtasks, at whatever parallelism. Each subtask keeps the key groups that are its own.
    */
-  restore(_snapshots: readonly OperatorSnapshot[]): void {}
+  restore(snapshots: readonly OperatorSnapshot[]): void {
+    this.context.cells[OperatorCell.INPUT_WATERMARK] = restoredWatermark(snapshots);
+  }
 
   /** Something outside owes an answer, and will call `wake`: there is no use in moving a manual clock before. */
   get awaiting(): boolean {

@@ -14,6 +14,11 @@ import { BatchBuilder, type Cursor, makeCursor } from '../batch/cursor.ts';
 import { Dictionary } from '../batch/dictionary.ts';
 import { RecordBatch } from '../batch/record-batch.ts';
 import type { Fields, Row, Schema } from '../batch/schema.ts';
+import type { StateDescriptor } from '../state/descriptors.ts';
+import { restoredWatermark } from '../state/keyed-snapshot.ts';
+import type { ListState } from '../state/keyed-state.ts';
+import { OperatorLists } from '../state/operator-lists.ts';
+import type { OperatorSnapshot } from '../state/snapshot.ts';
 import { Operator, type OperatorContext } from './operator.ts';
 import type { Output } from './output.ts';
 
@@ -58,12 +63,53 @@ export type ProcessFunction<In extends Fields, Out extends Fields> = (
   out: Collector<Out>,
 ) => void;
 
+/** What a function may ask when it is opened, before its first row. What was restored is there. */
+export interface OpenContext {
+  readonly subtask: number;
+  readonly parallelism: number;
+  /**
+   * A list of this subtask, for what belongs to no key; to be asked for here, and kept. While the job runs nobody else sees it; restored at
+   * another parallelism, items are dealt out anew (`state/operator-lists.ts`), each to one subtask. So a function adds, takes out, and
+   * expects any of them.
+   */
+  getListState<T>(descriptor: StateDescriptor<ListState<T>>): ListState<T>;
+  /**
+   * The same, but restored every subtask gets the items of all. What it leaves in its list is part of the next snapshot, once for each subtask
+   * that left it: keep what is your own, or `update` with what you made of all.
+   */
+  getUnionListState<T>(descriptor: StateDescriptor<ListState<T>>): ListState<T>;
+}
+
+/**
+ * A function with a life: opened once per subtask, and with state that belongs to no key.
+ *
+ *   class Buffer implements StatefulFunction<Reading, Reading> {
+ *     open(ctx) { this.held = ctx.getListState(listState<Row<Reading>>('held')); }
+ *     processElement(row, ctx, out) { … this.held.add({ … }); }
+ *   }
+ */
+export interface StatefulFunction<In extends Fields, Out extends Fields> {
+  open?(ctx: OpenContext): void;
+  /** Called once per row; `row` is valid only during the call. */
+  processElement(row: Row<In>, ctx: ProcessContext, out: Collector<Out>): void;
+  close?(): void;
+}
+
+export function openContext({ subtask, parallelism }: OperatorContext, lists: OperatorLists): OpenContext {
+  return {
+    subtask,
+    parallelism,
+    getListState: (descriptor) => lists.list(descriptor, 'split'),
+    getUnionListState: (descriptor) => lists.list(descriptor, 'union'),
+  };
+}
+
 interface ProcessOptions {
   readonly name: string;
   readonly output: Schema;
   readonly tags: readonly OutputTag[];
   /** Makes the function of one subtask, so that what it closes over is that subtask's own. */
-  readonly create: (subtask: number) => ProcessFunction<Fields, Fields>;
+  readonly create: (subtask: number) => ProcessFunction<Fields, Fields> | StatefulFunction<Fields, Fields>;
 }
 
 type Driver = (
@@ -183,7 +229,10 @@ export class ProcessOperator extends Operator {
   readonly #options: ProcessOptions;
   readonly #drive = makeDriver();
   readonly #dictionary = new Dictionary();
+  #lists!: OperatorLists;
   #fn!: ProcessFunction<Fields, Fields>;
+  /** Null: a plain function. */
+  #stateful: StatefulFunction<Fields, Fields> | null = null;
   #cursor!: Cursor;
   #state!: RowState;
   #sides: { output: Output; builder: BatchBuilder }[] = [];
@@ -202,7 +251,14 @@ export class ProcessOperator extends Operator {
     super.open(context);
     const input = context.inputSchema as Schema;
     const { name, output, tags, create } = this.#options;
-    this.#fn = create(context.subtask);
+    this.#lists = new OperatorLists(name, context);
+    const made = create(context.subtask);
+    if (typeof made === 'function') {
+      this.#fn = made;
+    } else {
+      this.#stateful = made;
+      this.#fn = (row, ctx, out) => made.processElement(row, ctx, out);
+    }
     this.#cursor = makeCursor(input);
     this.#narrowing = narrowing(input, output);
     this.#view = RecordBatch.view(output);
@@ -227,6 +283,10 @@ export class ProcessOperator extends Operator {
     context.own(this.#dictionary);
   }
 
+  override start(): void {
+    this.#stateful?.open?.(openContext(this.context, this.#lists));
+  }
+
   processBatch(batch: RecordBatch): void {
     this.#batch = batch;
     this.#next = 0;
@@ -247,6 +307,19 @@ export class ProcessOperator extends Operator {
 
   override resume(): void {
     this.#run();
+  }
+
+  override snapshot(): OperatorSnapshot {
+    return { watermark: this.#state.watermark, keyed: new Map(), operator: this.#lists.save() };
+  }
+
+  override restore(snapshots: readonly OperatorSnapshot[]): void {
+    this.#lists.load(snapshots);
+    this.#state.watermark = restoredWatermark(snapshots);
+  }
+
+  override close(): void {
+    this.#stateful?.close?.();
   }
 
   #run(): void {

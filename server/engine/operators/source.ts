@@ -1,6 +1,6 @@
 /**
  * The head of a source task: polls a reader into batches, one split at a time. It has no input, so the task calls `poll` instead of
- * `processBatch` whenever its outputs are ready.
+ * `processBatch` whenever its outputs are ready. Splits and how far they have been read are no part of snapshots yet.
  */
 
 import type { Clock } from '#base/clock.ts';

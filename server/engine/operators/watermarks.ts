@@ -92,6 +92,13 @@ export class WatermarksOperator extends Operator {
       moves && (this.#column[batch.row(batch.count - 1)] as number) > this.#emitted ? this.#column : null;
     this.output.emit(view);
     if (moves) this.#emit(this.output.ingestedAt);
+    this.#tellReached();
+  }
+
+  /** A source that is too far ahead stops behind the batch that took it there, even where its watermark comes out later. */
+  #tellReached(): void {
+    const { alignment } = this.#strategy;
+    if (alignment !== null) this.context.splits.limits.reached(alignment.group, this.#possible());
   }
 
   /** Takes in the rows of a split. Returns whether the watermark may have moved among or behind them, as `#column` says. */
@@ -143,7 +150,8 @@ export class WatermarksOperator extends Operator {
     this.nextTimer = now + this.#interval;
     this.#track();
     const allIdle = this.#check(now - this.#heldUpMs - this.context.splits.limits.heldMs(now));
-    this.#combine();
+    this.#combined = this.#possible();
+    this.#tellReached();
     this.#emit(Math.min(this.#raisedBy, this.output.ingestedAt));
     this.#raisedBy = NEVER_INGESTED;
     if (allIdle && !this.#idle && !this.pending && this.output.ready()) this.#setIdle(true);
@@ -215,15 +223,14 @@ export class WatermarksOperator extends Operator {
       return;
     }
     this.#emitted = this.#combined;
-    const { alignment } = this.#strategy;
-    if (alignment !== null) this.context.splits.limits.reached(alignment.group, this.#combined);
     this.output.watermark(this.#combined, ingestedAt);
   }
 
-  #combine(): void {
+  /** The watermark that the splits allow as of now, which does not go back. */
+  #possible(): number {
     let minimum = Number.POSITIVE_INFINITY;
     for (const split of this.#splits.values()) if (!split.idle) minimum = Math.min(minimum, split.watermark);
-    if (minimum !== Number.POSITIVE_INFINITY && minimum > this.#combined) this.#combined = minimum;
+    return minimum === Number.POSITIVE_INFINITY ? this.#combined : Math.max(this.#combined, minimum);
   }
 
   /** What the splits other than this one allow; Infinity: nothing holds back. */

@@ -20,7 +20,7 @@ export class ListHandle implements ListState<unknown> {
   }
 
   add(value: unknown): void {
-    checked(this.#table, value);
+    checkedItem(this.#table, value);
     const items = this.#table.get() as unknown[] | undefined;
     if (items === undefined) {
       this.#table.set([value]);
@@ -36,7 +36,7 @@ export class ListHandle implements ListState<unknown> {
 
   update(values: Iterable<unknown>): void {
     const items = [...values];
-    for (const value of items) checked(this.#table, value);
+    for (const value of items) checkedItem(this.#table, value);
     if (items.length === 0) this.#table.remove();
     else this.#table.set(items);
   }
@@ -81,7 +81,7 @@ export class TimedListHandle implements ListState<unknown> {
 
   add(value: unknown): void {
     const table = this.#table;
-    checked(table, value);
+    checkedItem(table, value);
     if (this.#visits > 0 && table.scope.now >= table.quietUntil) table.visit(this.#visits);
     const items = table.get() as Timed[] | undefined;
     const item = new Timed(value, table.scope.now);
@@ -100,7 +100,7 @@ export class TimedListHandle implements ListState<unknown> {
   update(values: Iterable<unknown>): void {
     const table = this.#table;
     if (this.#visits > 0 && table.scope.now >= table.quietUntil) table.visit(this.#visits);
-    const items = [...values].map((value) => new Timed(checked(table, value), table.scope.now));
+    const items = [...values].map((value) => new Timed(checkedItem(table, value), table.scope.now));
     if (items.length === 0) table.remove();
     else table.set(items);
   }
@@ -110,9 +110,10 @@ export class TimedListHandle implements ListState<unknown> {
   }
 }
 
-function checked(table: Table, value: unknown): unknown {
+/** Refuses what no list holds. */
+export function checkedItem({ name }: { readonly name: string }, value: unknown): unknown {
   if (value === null || value === undefined) {
-    throw new WeirError('STATE_VALUE', `State "${table.name}": a list holds no ${value}.`);
+    throw new WeirError('STATE_VALUE', `State "${name}": a list holds no ${value}.`);
   }
   return value;
 }

@@ -21,6 +21,8 @@ export function migrationOf(
   declared: StateDescriptor,
   operator: string,
 ): ((cell: unknown) => unknown) | null {
+  // Of a table, which is of the declared version by the time its cells are migrated.
+  const { version } = stored;
   const refuse = (why: string): never => {
     throw new WeirError('STATE_MIGRATION', `${operator}: state "${declared.name}" cannot be restored: ${why}`);
   };
@@ -33,25 +35,23 @@ export function migrationOf(
         : 'it was stored with a time to live and is declared without one.',
     );
   }
-  if (stored.version === declared.version) return null;
-  if (stored.version > declared.version) {
-    refuse(`it has version ${stored.version}, newer than the declared version ${declared.version}.`);
+  if (version === declared.version) return null;
+  if (version > declared.version) {
+    refuse(`it has version ${version}, newer than the declared version ${declared.version}.`);
   }
   const { migrate } = declared;
   if (migrate === null) {
-    return refuse(
-      `it has version ${stored.version}, the job declares version ${declared.version} and no migrate function.`,
-    );
+    return refuse(`it has version ${version}, the job declares version ${declared.version} and no migrate function.`);
   }
   const change = (value: unknown): unknown => {
     let migrated: unknown;
     try {
-      migrated = migrate(value, stored.version);
+      migrated = migrate(value, version);
     } catch (error) {
-      return refuse(`migrating it from version ${stored.version} to ${declared.version} failed: ${messageOf(error)}`);
+      return refuse(`migrating it from version ${version} to ${declared.version} failed: ${messageOf(error)}`);
     }
     if (migrated === undefined || (migrated === null && declared.kind !== 'map')) {
-      refuse(`migrating it from version ${stored.version} to ${declared.version} gave ${migrated}.`);
+      refuse(`migrating it from version ${version} to ${declared.version} gave ${migrated}.`);
     }
     return migrated;
   };

@@ -12,13 +12,33 @@ export interface Timer {
   readonly time: number;
 }
 
-interface Entry extends Timer {
-  deleted: boolean;
+class Entry implements Timer {
+  readonly key: number;
+  readonly namespace: string;
+  readonly time: number;
+  deleted = false;
+  /** In the same bucket. */
+  next: Entry | null = null;
+  /** Of the same key, added before and after it. */
+  older: Entry | null = null;
+  newer: Entry | null = null;
+
+  constructor(key: number, namespace: string, time: number) {
+    this.key = key;
+    this.namespace = namespace;
+    this.time = time;
+  }
 }
+
+const BUCKETS = 64;
 
 export class TimerQueue {
   #heap: Entry[] = [];
-  readonly #byKey = new Map<number, Map<string, Entry>>();
+  /** By key and time; a power of two of them, as many as there are entries at least. */
+  #buckets: (Entry | null)[] = new Array<Entry | null>(BUCKETS).fill(null);
+  #count = 0;
+  /** The newest of each key that has any. */
+  readonly #newest = new Map<number, Entry>();
   #deleted = 0;
 
   /** Whether there is one at `time` or before. */
@@ -38,19 +58,21 @@ export class TimerQueue {
   }
 
   add(key: number, namespace: string, time: number): void {
-    const timers = this.#byKey.get(key) ?? new Map<string, Entry>();
-    this.#byKey.set(key, timers);
-    const id = `${time} ${namespace}`;
-    if (timers.has(id)) return;
-    const entry = { key, namespace, time, deleted: false };
-    timers.set(id, entry);
+    if (this.#find(key, namespace, time) !== null) return;
+    const entry = new Entry(key, namespace, time);
+    if (this.#count === this.#buckets.length) this.#grow();
+    this.#count++;
+    this.#link(entry);
+    const older = this.#newest.get(key) ?? null;
+    entry.older = older;
+    if (older !== null) older.newer = entry;
+    this.#newest.set(key, entry);
     this.#push(entry);
   }
 
   delete(key: number, namespace: string, time: number): void {
-    const timers = this.#byKey.get(key);
-    const entry = timers?.get(`${time} ${namespace}`);
-    if (entry === undefined) return;
+    const entry = this.#find(key, namespace, time);
+    if (entry === null) return;
     this.#forget(entry);
     entry.deleted = true;
     if (++this.#deleted * 2 > this.#heap.length) this.#compact();
@@ -64,15 +86,22 @@ export class TimerQueue {
     this.#pop();
   }
 
-  /** Keys that have timers. */
-  keys(): IterableIterator<number> {
-    return this.#byKey.keys();
+  /** All there are, in no order. */
+  all(): readonly Timer[] {
+    return this.#heap.filter((entry) => !entry.deleted);
   }
 
+  /** Keys that have timers. */
+  keys(): IterableIterator<number> {
+    return this.#newest.keys();
+  }
+
+  /** In the order in which they were added. */
   save(key: number, to: ByteWriter): void {
-    const timers = [...(this.#byKey.get(key)?.values() ?? [])];
+    const timers: Timer[] = [];
+    for (let entry = this.#newest.get(key) ?? null; entry !== null; entry = entry.older) timers.push(entry);
     to.varint(timers.length);
-    for (const { namespace, time } of timers) {
+    for (const { namespace, time } of timers.reverse()) {
       to.string(namespace);
       to.f64(time);
     }
@@ -84,13 +113,56 @@ export class TimerQueue {
 
   /** An estimate. */
   get bytes(): number {
-    return this.#heap.length * 96;
+    return this.#heap.length * 120;
   }
 
-  #forget({ key, namespace, time }: Timer): void {
-    const timers = this.#byKey.get(key);
-    timers?.delete(`${time} ${namespace}`);
-    if (timers?.size === 0) this.#byKey.delete(key);
+  #bucket(key: number, time: number): number {
+    const hash = Math.imul(key, 0x9e3779b1) ^ Math.imul(time, 0x85ebca6b);
+    // Instants are often multiples of large powers of two, which leaves their product no low bits.
+    return (hash ^ (hash >>> 15)) & (this.#buckets.length - 1);
+  }
+
+  #find(key: number, namespace: string, time: number): Entry | null {
+    let entry = this.#buckets[this.#bucket(key, time)] as Entry | null;
+    while (entry !== null && (entry.key !== key || entry.time !== time || entry.namespace !== namespace))
+      entry = entry.next;
+    return entry;
+  }
+
+  #link(entry: Entry): void {
+    const bucket = this.#bucket(entry.key, entry.time);
+    entry.next = this.#buckets[bucket] as Entry | null;
+    this.#buckets[bucket] = entry;
+  }
+
+  #grow(): void {
+    const full = this.#buckets;
+    this.#buckets = new Array<Entry | null>(full.length * 2).fill(null);
+    for (const first of full) {
+      for (let entry = first; entry !== null; ) {
+        const { next } = entry;
+        this.#link(entry);
+        entry = next;
+      }
+    }
+  }
+
+  /** Takes it out of everything but the heap. */
+  #forget(entry: Entry): void {
+    const { key, older, newer } = entry;
+    this.#count--;
+    const bucket = this.#bucket(key, entry.time);
+    let before = this.#buckets[bucket] as Entry;
+    if (before === entry) {
+      this.#buckets[bucket] = entry.next;
+    } else {
+      while (before.next !== entry) before = before.next as Entry;
+      before.next = entry.next;
+    }
+    if (older !== null) older.newer = newer;
+    if (newer !== null) newer.older = older;
+    else if (older !== null) this.#newest.set(key, older);
+    else this.#newest.delete(key);
   }
 
   #first(): Entry | null {

@@ -7,7 +7,7 @@ export class ReadingLimits {
   #heldSince: number | null = null;
   #heldMs = 0;
 
-  /** A maker of this group has emitted `watermark`. */
+  /** The splits of a maker of this group have come to `watermark`, whether it has emitted that yet or not. */
   reached(group: string, watermark: number): void {
     this.#of(group).reached = watermark;
   }

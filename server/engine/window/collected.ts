@@ -27,6 +27,8 @@ export interface Collected {
   add(state: KeyedState, incoming: IncomingRow): void;
   /** What a function gets, or what comes out where there is none; null: nothing is there. */
   elements(state: KeyedState, key: Key, window: TimeWindow): readonly unknown[] | null;
+  /** Result values for a look from outside (`WindowContents.peek`); empty where they cannot be had without consequences. */
+  peek(state: KeyedState): number[];
 }
 
 const NAME = 'window-contents';
@@ -57,6 +59,15 @@ function combine(op: AggregatePlan['cells'][number]['op'], soFar: number, next: 
   return replaces ? next : soFar;
 }
 
+/** Null: nothing was aggregated. */
+function resultOf(
+  { cell, divisor, emptyIfZero }: AggregatePlan['results'][number],
+  acc: readonly number[],
+): number | null {
+  if (emptyIfZero >= 0 && acc[emptyIfZero] === 0) return null;
+  return divisor >= 0 ? (acc[cell] as number) / (acc[divisor] as number) : (acc[cell] as number);
+}
+
 /** Declared aggregates: one row of key, window (but for the global one) and results. */
 export function collectAggregates(input: Schema, key: string, plan: AggregatePlan): Collected {
   const columns = input.columns.map((c) => c.name);
@@ -72,11 +83,12 @@ export function collectAggregates(input: Schema, key: string, plan: AggregatePla
         result.window_start = window.start;
         result.window_end = window.end;
       }
-      for (const { name, cell, divisor, emptyIfZero } of plan.results) {
-        const value = divisor >= 0 ? (acc[cell] as number) / (acc[divisor] as number) : (acc[cell] as number);
-        result[name] = emptyIfZero >= 0 && acc[emptyIfZero] === 0 ? null : value;
-      }
+      for (const planned of plan.results) result[planned.name] = resultOf(planned, acc);
       return [result];
+    },
+    peek(state) {
+      const acc = (state as AggregatingState<PlainRow, number[]>).get();
+      return acc === null ? [] : plan.results.map((planned) => resultOf(planned, acc) ?? Number.NaN);
     },
   };
 }
@@ -91,6 +103,7 @@ export function collectWith<Acc, Out>(fn: AggregateFunction<Row<Fields>, Acc, Ou
       const result = (state as AggregatingState<Row<Fields>, Out>).get();
       return result === null ? null : [result];
     },
+    peek: () => [],
   };
 }
 
@@ -107,6 +120,7 @@ export function collectReduced(fn: ReduceFunction<Fields>): Collected {
       const row = (state as ReducingState<PlainRow>).get();
       return row === null ? null : [row];
     },
+    peek: () => [],
   };
 }
 
@@ -128,5 +142,6 @@ export function collectRows(): Collected {
     add: (state, incoming) =>
       (state as AggregatingState<Arrived, readonly Arrived[]>).add([incoming.arrival, incoming.copy()]),
     elements: (state) => (state as AggregatingState<Arrived, readonly Arrived[]>).get()?.map(([, row]) => row) ?? null,
+    peek: () => [],
   };
 }

@@ -289,3 +289,58 @@ for (const { name, stateBackend, restoring } of ways) {
     });
   });
 }
+
+describe('a look at the windows of the general operator', () => {
+  const ask = (h: OperatorHarness, query: object = {}): unknown => h.inspect({ keys: null, limit: 10, ...query });
+
+  it('W31 the open windows can be looked at, the next to fire first, all or by key', () => {
+    const h = windows({ windows: SlidingEventTimeWindows.of(20, 10), trigger: eventTime, lateness: 100 });
+    feed(h, 'b@1 a@1 a@11 a@12').watermark(9);
+    const a = [
+      { key: 'a', start: 0, end: 20, values: [3] },
+      { key: 'a', start: 10, end: 30, values: [2] },
+    ];
+    const b = { key: 'b', start: 0, end: 20, values: [1] };
+    expect(ask(h)).toEqual({ open: [b, ...a], count: 3 });
+    expect(ask(h, { keys: ['a', 'nobody'] })).toEqual({ open: a, count: 3 });
+    expect(ask(h, { perKey: 1 })).toEqual({ open: [b, a[0]], count: 3 });
+    expect(ask(h, { limit: 1 })).toEqual({ open: [b], count: 3 });
+    h.take();
+    expect(take(feed(h, 'a@2').watermark(MAX_WATERMARK))).toBe('a:2[-10,10) a:4[0,20) b:1[0,20) a:2[10,30)');
+    expect(ask(h)).toEqual({ open: [], count: 0 });
+  });
+
+  it('W31 so can sessions that have merged, windows in processing time, and windows of functions; the global one is not shown', () => {
+    const sessions = windows({ windows: EventTimeSessionWindows.withGap(10), trigger: eventTime });
+    feed(sessions, 'a@1 a@9 a@30');
+    expect(ask(sessions)).toEqual({
+      open: [
+        { key: 'a', start: 1, end: 19, values: [2] },
+        { key: 'a', start: 30, end: 40, values: [1] },
+      ],
+      count: 2,
+    });
+    const clock = new ManualClock(1005);
+    const byClock = windows({
+      windows: TumblingProcessingTimeWindows.of(1000),
+      trigger: ProcessingTimeTrigger.create(),
+      clock,
+    });
+    feed(byClock, 'a@1');
+    expect(ask(byClock)).toEqual({ open: [{ key: 'a', start: 1000, end: 2000, values: [1] }], count: 1 });
+    byClock.advance(1000);
+    expect(ask(byClock)).toEqual({ open: [], count: 0 });
+    const reduced = harnessOf(S, (rows) =>
+      rows
+        .keyBy('k')
+        .window(TumblingEventTimeWindows.of(10))
+        .trigger(eventTime)
+        .reduce((a) => a),
+    );
+    feed(reduced, 'a@1');
+    expect(ask(reduced)).toEqual({ open: [{ key: 'a', start: 0, end: 10, values: [] }], count: 1 });
+    const global = windows({ windows: null, trigger: CountTrigger.of(3) });
+    feed(global, 'a@1');
+    expect(ask(global)).toEqual({ open: [], count: 0 });
+  });
+});

@@ -23,6 +23,8 @@ import { ByteReader, ByteWriter } from '../state/value-codec.ts';
 import type { IncomingRow } from './collected.ts';
 import { LateRows, type LateSettings } from './late-rows.ts';
 import { refuseMisfits } from './locate.ts';
+import { openInFlight } from './open-in-flight.ts';
+import type { OpenWindowsQuery } from './open-windows.ts';
 import type { WindowFunction } from './window-function.ts';
 import { type MachineSettings, WindowMachine } from './window-machine.ts';
 
@@ -131,6 +133,11 @@ export class GeneralWindowOperator extends Operator {
 
   override get stateBytes(): number {
     return this.#timers.reduce((bytes, timers) => bytes + timers.bytes, this.#backend.bytes);
+  }
+
+  /** An `OpenWindowsQuery` gets an `OpenWindowsAnswer`. */
+  override inspect(query: unknown): unknown {
+    return openInFlight(query as OpenWindowsQuery, this.#machine, this.#keys);
   }
 
   override snapshot(): Eventually<OperatorSnapshot> {

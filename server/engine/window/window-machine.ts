@@ -181,6 +181,32 @@ export class WindowMachine {
     expired();
   }
 
+  /** Timers that clean up windows, among others; null: windows never end. */
+  get cleanups(): TimerQueue | null {
+    return this.#timers(this.#time);
+  }
+
+  /** The window that this one of `cleanups` is to clean up, if its time has yet to come; else null. */
+  waiting({ namespace, time }: Timer): TimeWindow | null {
+    const window = windowOf(namespace);
+    const reached = this.#time === 'event' ? this.watermark : this.passed;
+    return maxTimestamp(window) > reached && time === this.#cleanupTime(window) ? window : null;
+  }
+
+  /** Results of a window in flight as they are now; empty where there are none, or the key's state is not in memory. */
+  peek(key: number, window: TimeWindow): number[] {
+    const { backend } = this.#host;
+    if (!backend.prepared(key)) return [];
+    const { scope } = backend;
+    const before = { key: scope.key, namespace: scope.namespace };
+    scope.key = key;
+    const contents = this.#contentsOf(window, this.#flying());
+    scope.namespace = namespaceOf(contents);
+    const values = this.#settings.collected.peek(this.#contents);
+    Object.assign(scope, before);
+    return values;
+  }
+
   /** A row has come into the window. */
   #touch(window: TimeWindow): void {
     if (this.#touched === null) return;

@@ -2,7 +2,9 @@
  * Keeps the sources of a job near each other in event time (Flink's FLIP-182, `flink-reference` §2.4): per group the smallest watermark, and
  * what each source subtask may read up to.
  *
- *   cells: watermark and status of every maker ──> update(now) ──> announce(subtask, group, smallest + drift)
+ *   cells: watermark and status of every maker ──> update(now) ──> announce(subtask, group, smallest of the others + drift)
+ *
+ * In Flink the smallest of all counts, so that the slowest source waits for the next comparison whenever it has come on by the drift.
  *
  * Owns no timer: whoever has it calls `update` at `nextUpdate`.
  */
@@ -68,10 +70,11 @@ export class WatermarkAlignmentCoordinator {
     for (const [name, group] of this.#groups) {
       if (now < group.nextUpdate) continue;
       group.nextUpdate = now + group.updateIntervalMs;
-      let smallest = MAX;
-      for (const member of group.members) smallest = Math.min(smallest, reported(member) ?? MAX);
-      for (const member of group.members) {
-        const allowed = smallest + member.maxDriftMs;
+      const watermarks = group.members.map((member) => reported(member) ?? MAX);
+      const [smallest = MAX, next = MAX] = [...watermarks].sort((a, b) => a - b);
+      for (const [m, member] of group.members.entries()) {
+        // Nobody waits for itself.
+        const allowed = (watermarks[m] === smallest ? next : smallest) + member.maxDriftMs;
         if (allowed === member.allowed) continue;
         member.allowed = allowed;
         this.#announce(member.id, name, allowed);

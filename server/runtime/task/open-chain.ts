@@ -99,6 +99,7 @@ export function openChain(parts: ChainParts): Chain {
       report: (message) => host.report(spec.id, message),
       wake: () => host.wake(),
     });
+    operator.start();
   }
   return { places: made as ChainedOperator[], source, dictionaries };
 }

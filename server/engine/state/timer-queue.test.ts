@@ -1,0 +1,69 @@
+import fc from 'fast-check';
+import { expect, it } from 'vitest';
+import { type Timer, TimerQueue } from './timer-queue.ts';
+import { ByteReader, ByteWriter } from './value-codec.ts';
+
+it('KP5 one timer per key, namespace and instant, in the order of instants, whatever is added, deleted, run and restored', () => {
+  const timer = fc.record({
+    key: fc.nat(5),
+    namespace: fc.constantFrom('', 'a', 'b'),
+    time: fc.oneof(
+      fc.integer({ min: -3, max: 8 }).map((n) => n * 65_536),
+      fc.constant(Number.POSITIVE_INFINITY),
+    ),
+  });
+  const step = fc.record({ what: fc.constantFrom('add', 'add', 'add', 'delete', 'drop', 'restore'), timer });
+  const same = (a: Timer) => (b: Timer) => a.key === b.key && a.namespace === b.namespace && a.time === b.time;
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 400, size: 'max' }), (steps) => {
+      let queue = new TimerQueue();
+      let model: Timer[] = [];
+      for (const { what, timer } of steps) {
+        const { key, namespace, time } = timer;
+        if (what === 'add') {
+          queue.add(key, namespace, time);
+          if (!model.some(same(timer))) model.push(timer);
+        } else if (what === 'delete') {
+          queue.delete(key, namespace, time);
+          model = model.filter((other) => !same(timer)(other));
+        } else if (what === 'drop') {
+          const first = queue.peek();
+          queue.drop();
+          expect(first === null).toBe(model.length === 0);
+          if (first !== null) {
+            expect(model.some(same(first))).toBe(true);
+            expect(first.time).toBe(Math.min(...model.map((other) => other.time)));
+            model = model.filter((other) => !same(first)(other));
+          }
+        } else {
+          const restored = new TimerQueue();
+          for (const [of, timers] of savedOf(queue)) for (const [ns, at] of timers) restored.add(of, ns, at);
+          queue = restored;
+        }
+        const next = Math.min(...model.map((other) => other.time));
+        expect([queue.next, queue.due(next - 1)]).toEqual([
+          next,
+          model.length > 0 && next === Number.POSITIVE_INFINITY,
+        ]);
+      }
+      const keys = new Set(model.map((other) => other.key));
+      expect(new Set(queue.keys())).toEqual(keys);
+      for (const [key, timers] of savedOf(queue)) {
+        expect(timers).toEqual(
+          model.filter((other) => other.key === key).map((other) => [other.namespace, other.time]),
+        );
+      }
+    }),
+    { seed: 17, numRuns: 150 },
+  );
+});
+
+/** By key, in the order in which they are saved. */
+function savedOf(queue: TimerQueue): [key: number, timers: [namespace: string, time: number][]][] {
+  return [...queue.keys()].map((key) => {
+    const to = new ByteWriter();
+    queue.save(key, to);
+    const from = new ByteReader(to.take());
+    return [key, Array.from({ length: from.varint() }, () => [from.string(), from.f64()])];
+  });
+}
