@@ -4,11 +4,13 @@ import { describe, expect, it } from 'vitest';
 import { readings } from './inputs.ts';
 import { readParts, scratchFile, scratchPath, weir } from './weir.ts';
 
+const limits = scratchFile('limits.ndjson', '{"sensor":"temperature","low":18,"high":20}\n');
 const JOBS = [
   { name: 'iot', directory: 'windows', flags: [] },
   { name: 'sessions', directory: 'sessions', flags: ['--gap', '2s'] },
   { name: 'alerts', directory: 'alerts', flags: ['--silence', '2s'] },
   { name: 'trends', directory: 'trends', flags: ['--every', '1s'] },
+  { name: 'thresholds', directory: 'breaches', flags: ['--thresholds', limits] },
 ];
 const input = scratchFile('readings.ndjson', [...readings(2000), 'not json'].join('\n'));
 const simulate = 'devices=50,events=50k,tick=0.5,seed=3,disorder=exp:1s,churn=2,malformed=0.001';

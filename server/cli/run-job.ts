@@ -61,6 +61,8 @@ export async function runJob(job: RunnableJob, flags: RunFlags): Promise<number>
         write: (text) => process.stderr.write(text),
       });
 
+  // Rows of other sources (rules, tables) are no events.
+  const readings = (): number => emitted(graph, master.cells, READINGS.source);
   const startedAt = performance.now();
   await master.start();
   const sampling = setInterval(() => {
@@ -68,9 +70,9 @@ export async function runJob(job: RunnableJob, flags: RunFlags): Promise<number>
     const totals = sampler.numbers()?.totals;
     if (!totals || !progress) return;
     progress.update({
-      events: totals.events,
+      events: readings(),
       eventsPerSecond: totals.eventsPerSecond,
-      share: shareOf(plan, totals.events, files?.progress ?? null),
+      share: shareOf(plan, readings(), files?.progress ?? null),
       elapsedMs: performance.now() - startedAt,
     });
   }, SAMPLE_MS);
@@ -89,7 +91,7 @@ export async function runJob(job: RunnableJob, flags: RunFlags): Promise<number>
     state,
     failure: master.failure,
     interrupted,
-    totals,
+    totals: { ...totals, events: readings() },
     results: { name: job.results, count: totals.windows || emitted(graph, master.cells, job.results) },
     counts: errors.counts,
     durationMs,

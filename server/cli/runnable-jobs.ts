@@ -1,8 +1,10 @@
 /** The jobs that `weir run` can run: their flags, and what they make of them. */
 
+import { readFileSync } from 'node:fs';
 import { type Command, Option } from 'commander';
-import { UsageError } from '#base/errors.ts';
+import { messageOf, UsageError } from '#base/errors.ts';
 import { DEFAULT_STATE, type StateBackendName, type StateSettings } from '#engine/state/keyed-state.ts';
+import { parseThresholds, USUAL_THRESHOLDS } from '#jobs/thresholds.ts';
 import { bytes, duration } from './flags.ts';
 import { addIotFlags, addReadingsFlags, type IotFlags, type IotPlan } from './iot-options.ts';
 
@@ -14,6 +16,8 @@ export interface RunFlags extends IotFlags {
   silence?: number;
   /** ms. */
   every?: number;
+  /** Path. */
+  thresholds?: string;
   stateBackend?: StateBackendName;
   /** Bytes. */
   stateCache?: number;
@@ -52,6 +56,14 @@ function stateOf({ stateBackend = DEFAULT_STATE.stateBackend, stateCache }: RunF
   if (stateCache !== undefined && stateBackend === 'heap')
     throw new UsageError('--state-cache is for state on disk: add --state-backend level.');
   return { stateBackend, stateCacheBytes: stateCache ?? DEFAULT_STATE.stateCacheBytes };
+}
+
+function readThresholds(path: string): ReturnType<typeof parseThresholds> {
+  try {
+    return parseThresholds(readFileSync(path, 'utf8'));
+  } catch (error) {
+    throw new UsageError(`--thresholds ${path}: ${messageOf(error)}.`, { cause: error });
+  }
 }
 
 const span = duration({ min: 1, max: 100 * 86_400_000, says: 'a time from 1ms to 100d' });
@@ -109,6 +121,24 @@ export const RUNNABLE: readonly RunnableJob[] = [
     examples: [
       'weir run trends --input readings.ndjson --every 1m',
       'weir run trends --simulate devices=20,events=100k --output results --parallelism 2',
+    ],
+  },
+  {
+    name: 'thresholds',
+    description: 'readings outside of what is allowed at their time, by thresholds that change',
+    addFlags: (command) =>
+      addReadingsFlags(command).option(
+        '--thresholds <file>',
+        'one {"from", "sensor", "low", "high"} a line, from in ms (default: 5 to 30 °C, 20 to 80 %, 950 to 1050 hPa)',
+      ),
+    params: ({ params }, { thresholds }) => ({
+      ...params,
+      thresholds: thresholds === undefined ? USUAL_THRESHOLDS : readThresholds(thresholds),
+    }),
+    results: 'breaches',
+    examples: [
+      'weir run thresholds --input readings.ndjson --thresholds limits.ndjson',
+      'weir run thresholds --simulate devices=20,events=10k --output results --parallelism 2',
     ],
   },
 ];

@@ -5,6 +5,7 @@ import type { JobGraph } from '#engine/graph/job-graph.ts';
 import { type AlertsParams, buildAlerts } from './alerts.ts';
 import { buildIot, type IotParams } from './iot.ts';
 import { buildSessions, type SessionsParams } from './sessions.ts';
+import { buildThresholds, type ThresholdsParams } from './thresholds.ts';
 import { buildTrends, type TrendsParams } from './trends.ts';
 
 export interface AvailableJob {
@@ -33,6 +34,11 @@ const JOBS: readonly (AvailableJob & { build: (params: unknown) => JobGraph })[]
     name: 'trends',
     description: 'How each device changes: the highest temperature of every window beside that of the window before.',
     build: (params) => buildTrends(params as TrendsParams),
+  },
+  {
+    name: 'thresholds',
+    description: 'Readings outside of what is allowed at their time: thresholds from a broadcast stream.',
+    build: (params) => buildThresholds(params as ThresholdsParams),
   },
 ];
 

@@ -69,6 +69,11 @@ export class InputPair {
     return this.gates[0].dictionaryEntries + this.gates[1].dictionaryEntries;
   }
 
+  /** Last watermarks of the inputs. */
+  get watermarks(): readonly [number, number] {
+    return [this.#combined.watermarkOf(0), this.#combined.watermarkOf(1)];
+  }
+
   /** To be called between elements. */
   sweep(): void {
     for (const gate of this.gates) gate.sweep();

@@ -37,8 +37,12 @@ export const OperatorCell = {
   EXPIRED: 6,
   /** 1 while the watermark status of its output is idle */
   OUTPUT_IDLE: 7,
+  /** currentInput1Watermark, of operators with two inputs; -Infinity before the first */
+  FIRST_WATERMARK: 8,
+  /** currentInput2Watermark */
+  SECOND_WATERMARK: 9,
 } as const;
-export const OPERATOR_CELLS = 8;
+export const OPERATOR_CELLS = 16;
 
 /** Cells of one subtask of a vertex with `operators` chained operators. */
 export function cellsPerTask(operators: number): number {

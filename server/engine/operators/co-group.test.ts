@@ -143,7 +143,29 @@ describe.each(BACKENDS)('two streams in windows on %s', (_name, stateBackend) =>
     left(h, 'a', 2);
     expect(says(h)).toEqual([]);
     h.advance(4);
-    expect(says(h)).toEqual(['a[1000,1010) 1+2|999@1009']);
+    left(h, 'a', 3);
+    expect(says(h)).toEqual([]);
+    h.advance(1);
+    expect(says(h)).toEqual(['a[1000,1010) 1+2+3|999@1009']);
+    h.clock.set(1003);
+    right(h, 'a', 4);
+    h.advance(16);
+    expect(says(h)).toEqual([]);
+    h.advance(1);
+    expect(says(h)).toEqual(['a[1010,1020) |4@1019']);
+  });
+
+  it('WJ5 windows in processing time that are open at the end are emitted, before the last watermark', () => {
+    const h = grouping(TumblingProcessingTimeWindows.of(10), 0, { stateBackend });
+    h.clock.set(1000);
+    left(h, 'a', 1);
+    h.advance(9);
+    right(h, 'b', 2);
+    h.first.end();
+    expect(says(h)).toEqual([]);
+    h.second.end();
+    const said = h.emissions().map((e) => (e.kind === 'row' ? `${e.row.says}@${e.time}` : e.kind));
+    expect(said).toEqual(['a[1000,1010) 1|@1009', 'b[1000,1010) |2@1009', 'watermark', 'end']);
   });
 
   it('WJ6 open windows, fired or not, move by key group to any parallelism', async () => {

@@ -40,10 +40,14 @@ export interface CoGroupSettings {
 type PlainRow = Record<string, unknown>;
 
 export class WindowedCoGroupFunction implements OperatorFunction {
+  /** Windows in processing time that are open at the end are emitted. */
+  readonly closesAtEnd = true;
   readonly #settings: CoGroupSettings;
   readonly #eventTime: boolean;
   /** How long after its last instant a window stays, ms. */
   readonly #stays: number;
+  /** Latest time of the clock: it may step back, windows that were emitted may not come again. */
+  #clock = Number.NEGATIVE_INFINITY;
   #cells!: Float64Array;
   #scope!: StateScope;
   #lefts!: ListState<PlainRow>;
@@ -71,17 +75,19 @@ export class WindowedCoGroupFunction implements OperatorFunction {
   }
 
   onTimer(time: number, call: FunctionCall): void {
+    this.#clock = Math.max(this.#clock, call.currentProcessingTime);
     const window = windowNamed(this.#scope.namespace);
-    const last = window.end - 1;
-    if (time === last) this.#fire(window, call);
-    if (time !== last + this.#stays) return;
+    const due = this.#dueAt(window);
+    if (time === due) this.#fire(window, call);
+    if (time !== due + this.#stays) return;
     this.#lefts.clear();
     this.#rights.clear();
   }
 
   #add(row: Cursor, call: FunctionCall, own: ListState<PlainRow>): void {
+    this.#clock = Math.max(this.#clock, call.currentProcessingTime);
     const watermark = this.#eventTime ? call.currentWatermark : Number.NEGATIVE_INFINITY;
-    const time = this.#eventTime ? call.timestamp : call.currentProcessingTime;
+    const time = this.#eventTime ? call.timestamp : this.#clock;
     if (time === null) {
       throw new WeirError('JOIN_TIMESTAMP', `${this.#settings.name}: event-time windows need rows with timestamps.`);
     }
@@ -93,12 +99,18 @@ export class WindowedCoGroupFunction implements OperatorFunction {
       late = false;
       this.#scope.namespace = nameOf(window);
       own.add(kept);
+      const due = this.#dueAt(window);
       if (last <= watermark) this.#fire(window, call);
-      else this.#callAt(last, call);
-      if (this.#stays > 0) this.#callAt(last + this.#stays, call);
+      else this.#callAt(due, call);
+      if (this.#stays > 0) this.#callAt(due + this.#stays, call);
     }
     this.#scope.namespace = '';
     if (late) this.#cells[OperatorCell.LATE_DROPPED] = (this.#cells[OperatorCell.LATE_DROPPED] as number) + 1;
+  }
+
+  /** The watermark has to reach a window's last instant; the clock has to pass it, as rows come within it too. */
+  #dueAt({ end }: TimeWindow): number {
+    return this.#eventTime ? end - 1 : end;
   }
 
   #callAt(time: number, { timerService }: FunctionCall): void {

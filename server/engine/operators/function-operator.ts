@@ -20,7 +20,7 @@ import { type CalledInput, FunctionCall } from './function-call.ts';
 import { type FunctionDriver, makeFunctionDriver } from './function-driver.ts';
 import { KeyTasks } from './key-tasks.ts';
 import type { KeyedOpenContext } from './keyed-process.ts';
-import { NO_WATERMARK, Operator, type OperatorContext } from './operator.ts';
+import { MAX_WATERMARK, NO_WATERMARK, Operator, type OperatorContext } from './operator.ts';
 import { narrowing, type OutputTag, openContext } from './process.ts';
 
 /** What rows of an input are given to. */
@@ -53,6 +53,8 @@ export interface FunctionOpenContext extends KeyedOpenContext {
 
 /** A function of any kind: its row methods are those that the inputs name. */
 export interface OperatorFunction {
+  /** Timers of the clock that are left at the end of the input run then, before the maximum watermark goes on. */
+  readonly closesAtEnd?: boolean;
   open?(ctx: FunctionOpenContext): void;
   onTimer?(time: number, ctx: FunctionCall, out: FunctionCall): void;
   close?(): void;
@@ -87,6 +89,8 @@ export class FunctionOperator extends Operator {
   #next = 0;
   /** Timers of the clock are to run. */
   #ticked = false;
+  /** All of them, as the input has ended. */
+  #closing = false;
   /** The watermark is to go on. */
   #forward = false;
   #forwarded = NO_WATERMARK;
@@ -173,6 +177,7 @@ export class FunctionOperator extends Operator {
       call.rising = true;
     }
     this.#forward = true;
+    if (watermark === MAX_WATERMARK) this.#closing = this.#fn.closesAtEnd === true;
     this.#begin(this.context.clock.now());
   }
 
@@ -259,7 +264,7 @@ export class FunctionOperator extends Operator {
     for (;;) {
       if (!this.#outputs.drain(false)) return false;
       const event = call.rising && this.#eventTimers.due(call.watermark);
-      if (!event && !(this.#ticked && this.#processingTimers.due(call.currentProcessingTime))) break;
+      if (!event && !this.#clockTimerDue()) break;
       const timers = event ? this.#eventTimers : this.#processingTimers;
       const timer = timers.peek() as Timer;
       if (!this.#timerRecords.ready(timers, event ? call.watermark : call.currentProcessingTime)) return false;
@@ -276,6 +281,12 @@ export class FunctionOperator extends Operator {
     this.#forward ||= call.rising;
     call.rising = false;
     return this.#forwardWatermark();
+  }
+
+  #clockTimerDue(): boolean {
+    const timers = this.#processingTimers;
+    if (this.#closing) return timers.next < Number.POSITIVE_INFINITY;
+    return this.#ticked && timers.due(this.#call.currentProcessingTime);
   }
 
   /** What timers made comes first, then the watermark that made them run. */

@@ -31,6 +31,11 @@ export class CombinedWatermark {
     return this.#last;
   }
 
+  /** Last watermark of one input. */
+  watermarkOf(input: number): number {
+    return this.#watermarks[input] as number;
+  }
+
   /** The maximum watermark says that the input has ended; any other wakes it up. */
   onWatermark(watermark: number, input: number): void {
     if (this.#status[input] === FINISHED) return;

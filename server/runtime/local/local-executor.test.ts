@@ -289,6 +289,30 @@ describe('a whole job in one thread', () => {
     );
   });
 
+  it('MT2 so can the watermarks of both inputs of an operator that has two', () => {
+    const { env, stream } = job(10, 1);
+    const endless = fromRows(S, rows(10));
+    const waiting = env.fromSource(
+      {
+        ...endless,
+        createEnumerator: (context) => endless.createEnumerator({ ...context, noMoreSplits: () => {} }),
+      },
+      'waiting',
+    );
+    const both = stream.connect(waiting.assignTimestampsAndWatermarks(boundedOutOfOrderness(2, { emit: 'on-event' })));
+    into(both.process('both', { output: S, create: () => ({ processElement1: () => {}, processElement2: () => {} }) }));
+    const executor = new LocalExecutor(env.jobGraph());
+    const vertex = executor.graph.vertices.findIndex((v) => v.operators[0]?.name === 'both');
+    const watermarks = () => {
+      const cells = operatorCells(executor.cells[vertex]?.[0] as Float64Array, 0);
+      const { FIRST_WATERMARK, SECOND_WATERMARK, INPUT_WATERMARK } = OperatorCell;
+      return [FIRST_WATERMARK, SECOND_WATERMARK, INPUT_WATERMARK].map((cell) => cells[cell]);
+    };
+    expect(watermarks()).toEqual([Number.NEGATIVE_INFINITY, Number.NEGATIVE_INFINITY, Number.NEGATIVE_INFINITY]);
+    executor.settle();
+    expect(watermarks()).toEqual([Number.POSITIVE_INFINITY, 6, 6]);
+  });
+
   it('PR13 an error of a user function fails the job', () => {
     const { env, stream } = job(10, 1);
     into(

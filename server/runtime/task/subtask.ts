@@ -14,7 +14,7 @@ import { Dictionary } from '#engine/batch/dictionary.ts';
 import { NEVER_INGESTED, type RecordBatch } from '#engine/batch/record-batch.ts';
 import type { ChannelWriter } from '#engine/exchange/channel.ts';
 import type { InputGate } from '#engine/exchange/input-gate.ts';
-import type { PairConsumer } from '#engine/exchange/input-pair.ts';
+import { InputPair, type PairConsumer } from '#engine/exchange/input-pair.ts';
 import { PartitionWriter } from '#engine/exchange/partition-writer.ts';
 import type { JobGraph, JobVertex } from '#engine/graph/job-graph.ts';
 import { Poll, type Split } from '#engine/io/source.ts';
@@ -139,6 +139,7 @@ export class Subtask implements PairConsumer {
     this.#time.start(nanos);
     this.#lastFlush = nanos;
     this.#lastQuiet = nanos;
+    this.#tellInput();
     this.cells[TaskCell.PHASE] = 1;
   }
 
@@ -280,11 +281,13 @@ export class Subtask implements PairConsumer {
       state += operator.stateBytes;
     }
     this.cells[TaskCell.STATE_BYTES] = state;
-    if (this.#source !== null) {
-      operatorCells(this.cells, 0)[OperatorCell.DICTIONARY_ENTRIES] = this.#source.dictionary.size;
-    } else if (this.#input !== null) {
-      operatorCells(this.cells, 0)[OperatorCell.DICTIONARY_ENTRIES] = this.#input.dictionaryEntries;
-    }
+    this.#tellInput();
+  }
+
+  #tellInput(): void {
+    const head = operatorCells(this.cells, 0);
+    head[OperatorCell.DICTIONARY_ENTRIES] = this.#source?.dictionary.size ?? this.#input?.dictionaryEntries ?? 0;
+    if (this.#input instanceof InputPair) head.set(this.#input.watermarks, OperatorCell.FIRST_WATERMARK);
   }
 
   #runTimers(): boolean {
