@@ -6,7 +6,7 @@ import type { RecordBatch } from '../batch/record-batch.ts';
 import type { Fields, Row } from '../batch/schema.ts';
 import type { BroadcastStates } from '../state/broadcast-states.ts';
 import type { StateDescriptor } from '../state/descriptors.ts';
-import type { KeyedState, MapKey, MapState, StateScope } from '../state/keyed-state.ts';
+import type { KeyedState, KeyedStateBackend, MapKey, MapState, StateScope } from '../state/keyed-state.ts';
 import type { Key } from '../state/state-keys.ts';
 import type { TimerQueue } from '../state/timer-queue.ts';
 import type { TimerService } from '../state/timers.ts';
@@ -20,6 +20,8 @@ import type { Collector, OutputTag } from './process.ts';
 export interface CallParts {
   readonly context: OperatorContext;
   readonly keyOf: (id: number) => Key;
+  readonly backend: KeyedStateBackend;
+  /** The backend's. */
   readonly scope: StateScope;
   readonly outputs: BuiltOutputs;
   readonly name: string;
@@ -52,6 +54,7 @@ export class FunctionCall implements DrivenCall, OnTimerContext, KeyedBroadcastC
   rising = false;
   due = Number.POSITIVE_INFINITY;
   full = false;
+  cleansEveryRecord = false;
   currentProcessingTime = 0;
   batch: RecordBatch | null = null;
   input: CalledInput | null = null;
@@ -96,6 +99,10 @@ export class FunctionCall implements DrivenCall, OnTimerContext, KeyedBroadcastC
   get #watermarkBefore(): number {
     if (this.batch?.watermarks == null) return Number.NaN;
     return this.timer?.watermark ?? this.watermark;
+  }
+
+  afterRecord(): void {
+    this.#parts.backend.afterRecord();
   }
 
   collect(row: Row<Fields>): void {

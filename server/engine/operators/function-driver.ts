@@ -24,6 +24,9 @@ export interface DrivenCall {
   due: number;
   /** The loop is to stop behind this row: a batch of results is full, or something is to be done to all keys. */
   full: boolean;
+  /** State of some key is to be cleaned up behind every row. */
+  cleansEveryRecord: boolean;
+  afterRecord(): void;
 }
 
 /** Returns the row it stopped at: a timer is due before it, or results fill a batch. */
@@ -40,6 +43,7 @@ export function makeFunctionDriver(method: RowMethod, keyed: boolean): FunctionD
       call.k = k;
       ${keyed ? 'scope.key = ids[k];' : ''}
       fn.${method}(cursor, call, call);
+      ${keyed ? 'if (call.cleansEveryRecord) call.afterRecord();' : ''}
       if (call.full) return i + 1;
     }
     return to;

@@ -14,6 +14,7 @@ import { OperatorLists } from '../state/operator-lists.ts';
 import type { OperatorSnapshot } from '../state/snapshot.ts';
 import { type KeyInput, StateKeys } from '../state/state-keys.ts';
 import { type Timer, TimerQueue } from '../state/timer-queue.ts';
+import { TimerRecords } from '../state/timer-records.ts';
 import { BuiltOutputs } from './built-outputs.ts';
 import { type CalledInput, FunctionCall } from './function-call.ts';
 import { type FunctionDriver, makeFunctionDriver } from './function-driver.ts';
@@ -69,10 +70,10 @@ export class FunctionOperator extends Operator {
   readonly #keys: StateKeys;
   readonly #eventTimers = new TimerQueue();
   readonly #processingTimers = new TimerQueue();
-  readonly #timerKey = new Int32Array(1);
   readonly #broadcast: BroadcastStates;
   #inputs: readonly Input[] = [];
   #backend!: KeyedStateBackend;
+  #timerRecords!: TimerRecords;
   #lists!: OperatorLists;
   #restored: readonly OperatorSnapshot[] = [];
   #outputs!: BuiltOutputs;
@@ -106,6 +107,9 @@ export class FunctionOperator extends Operator {
     const { name, output, tags, create } = this.#settings;
     context.own(this.#keys.dictionary);
     this.#backend = context.stateBackend(this.#keys);
+    this.#timerRecords = new TimerRecords(this.#backend, () => {
+      this.#prepared = this.#input?.keys == null;
+    });
     this.#keys.hold((mark) => {
       this.#backend.hold(mark);
       for (const timers of [this.#eventTimers, this.#processingTimers]) for (const key of timers.keys()) mark(key);
@@ -125,6 +129,7 @@ export class FunctionOperator extends Operator {
     this.#call = new FunctionCall({
       context,
       keyOf: (id) => this.#keys.keyOf(id),
+      backend: this.#backend,
       scope: this.#backend.scope,
       outputs: this.#outputs,
       name,
@@ -238,11 +243,12 @@ export class FunctionOperator extends Operator {
   #finishBatch(): boolean {
     const batch = this.#batch;
     if (batch === null) return true;
-    this.#prepared ||= this.#backend.prepare(this.#ids, batch.selection, batch.count);
-    if (!this.#prepared) return false;
     const call = this.#call;
     const input = this.#input as Input;
+    call.cleansEveryRecord = this.#backend.cleansEveryRecord;
     while (this.#next < batch.count) {
+      this.#prepared ||= this.#backend.prepare(this.#ids, batch.selection, batch.count);
+      if (!this.#prepared) return false;
       call.full = false;
       this.#next = input.drive(batch, this.#ids, this.#next, input.cursor, call, this.#backend.scope, this.#fn);
       if (!this.#tasks.run() || !this.#runTimers()) return false;
@@ -261,8 +267,7 @@ export class FunctionOperator extends Operator {
       if (!event && !this.#clockTimerDue()) break;
       const timers = event ? this.#eventTimers : this.#processingTimers;
       const timer = timers.peek() as Timer;
-      this.#timerKey[0] = timer.key;
-      if (!this.#backend.prepared(timer.key) && !this.#backend.prepare(this.#timerKey, null, 1)) return false;
+      if (!this.#timerRecords.ready(timers, event ? call.watermark : call.currentProcessingTime)) return false;
       timers.drop();
       call.due = this.#eventTimers.next;
       scope.key = timer.key;

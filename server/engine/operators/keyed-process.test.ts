@@ -1,11 +1,17 @@
 import { describe, expect, it } from 'vitest';
+import { ManualClock } from '#base/clock.ts';
+import { Random } from '#base/random.ts';
 import { BACKENDS } from '#testing/backends.ts';
 import type { HarnessOptions, OperatorHarness } from '#testing/harness.ts';
 import { harnessOf } from '#testing/harness-of.ts';
+import { MemoryStore } from '#testing/memory-store.ts';
 import { f64, i32, schema, string } from '../batch/schema.ts';
 import { javaHash, keyGroupOf, subtaskOf } from '../exchange/key-groups.ts';
+import { OperatorCell } from '../metrics/cells.ts';
+import { CachedBackend } from '../state/cached-backend.ts';
 import { mapState, valueState } from '../state/descriptors.ts';
 import type { MapState, ValueState } from '../state/keyed-state.ts';
+import { timeToLive } from '../state/ttl.ts';
 import type { KeyedProcessFunction } from './keyed-process.ts';
 import { OutputTag } from './process.ts';
 
@@ -324,5 +330,81 @@ describe.each(BACKENDS)('functions with state and timers per key on %s', (_name,
       'a:1 [["1",2],["2",1],["9",1]]',
       'a:9 [["1",1]]',
     ]);
+  });
+});
+
+describe('functions with state and timers per key', () => {
+  it('T9 every row cleans up some state of other keys, where that is wanted', async () => {
+    const ttl = timeToLive(100, { incremental: { entries: 1024, everyRecord: true } });
+    const create = (): Fn => {
+      let last: ValueState<number>;
+      return {
+        open: (ctx) => {
+          last = ctx.getState(valueState<number>('last', { ttl }));
+        },
+        processElement: (row) => {
+          if (row.v > 0) last.update(row.v);
+        },
+      };
+    };
+    const clock = new ManualClock(0);
+    const h = harnessOf(In, (rows) => rows.keyBy('k').process('watch', { output: Out, create }), { clock });
+    const feed = (...rows: { k: string; v: number }[]) => h.rows(rows, { times: rows.map(() => 0) });
+    feed({ k: 'a', v: 1 }, { k: 'b', v: 1 });
+    clock.set(60);
+    feed({ k: 'c', v: 1 });
+    clock.set(120);
+    feed({ k: 'other', v: 0 }, { k: 'other', v: 0 });
+    expect(h.cells[OperatorCell.EXPIRED]).toBe(2);
+    expect((await h.snapshotLater()).keyed.size).toBe(1);
+  });
+
+  it('KP12 timers of keys whose records lie in a store wait for many at a time, and leave memory again', () => {
+    const KEYS = 20_000;
+    const random = new Random(3);
+    const store = new MemoryStore(random);
+    let most = 0;
+    const create = (): Fn => {
+      let count: ValueState<number, number>;
+      return {
+        open: (ctx) => {
+          count = ctx.getState(valueState('count', { default: 0 }));
+        },
+        processElement: (row, ctx) => {
+          count.update(count.value() + 1);
+          ctx.timerService.registerEventTimeTimer(row.v);
+        },
+        onTimer: (time, ctx, out) => {
+          most = Math.max(most, h.stateBytes);
+          out.collect({ k: String(ctx.currentKey), says: `${time}: ${count.value()}` });
+        },
+      };
+    };
+    const h = harnessOf(In, (rows) => rows.keyBy('k').process('watch', { output: Out, create }), {
+      stateBackend: (options) => new CachedBackend({ ...options, store, cacheBytes: 0 }),
+    });
+    const settle = (): void => {
+      while (h.pending) {
+        if (!store.answer()) throw new Error('It waits for nothing.');
+        h.resume();
+      }
+    };
+    for (let from = 0; from < KEYS; from += 2000) {
+      const rows = Array.from({ length: 2000 }, (_, i) => ({ k: `k${from + i}`, v: (from + i) % 7 }));
+      h.rows(rows, { times: rows.map(() => 0) });
+      settle();
+    }
+    while (store.answer());
+    store.reads = 0;
+    h.watermark(10);
+    settle();
+    const made = h.emissions().flatMap((e) => (e.kind === 'row' ? [e] : []));
+    const expected = Array.from({ length: KEYS }, (_, i) => `k${i} ${i % 7}: 1`);
+    expect(made.map(({ row }) => `${row.k} ${row.says}`).sort()).toEqual(expected.sort());
+    expect(made.map(({ time }) => time)).toEqual(made.map(({ time }) => time).sort());
+    // At most 512 keys each time; ready ones among them cost some more.
+    expect(store.reads).toBeLessThan(100);
+    // Records of 264 bytes: not those of all keys at once, after what the timers take.
+    expect(most - KEYS * 130).toBeLessThan(10_000 * 280);
   });
 });

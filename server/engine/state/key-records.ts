@@ -29,13 +29,15 @@ export type RecordStates = readonly { readonly table: Table; readonly migrate: (
 export class KeyRecords {
   readonly scope: TableScope;
   readonly #options: StateBackendOptions;
-  readonly #tables: Table[] = [];
+  /** By their number in records. */
+  readonly #tables: Table[];
   readonly #byName = new Map<string, { table: Table; handle: KeyedState | null }>();
   #capacity = 0;
 
   constructor(options: StateBackendOptions) {
     this.#options = options;
     this.scope = new TableScope(options.cells);
+    this.#tables = this.scope.tables;
   }
 
   get tables(): readonly Table[] {

@@ -25,7 +25,10 @@ function valueMerge(descriptor: StateDescriptor, operator: string): (a: unknown,
   );
 }
 
-/** What has expired takes no part; merging counts as access. */
+/**
+ * Merging two values counts as access. What has expired takes no part, so that it makes no difference whether it was cleaned up before: the other
+ * keeps its time, where Flink gives it a new one.
+ */
 function timedMerge(merge: (a: unknown, b: unknown) => unknown, ttl: StateTtl, scope: TableScope): MergeCells {
   const alive = (cell: Timed): boolean => {
     if (cell.at + ttl.ttlMs > scope.now) return true;
@@ -34,7 +37,7 @@ function timedMerge(merge: (a: unknown, b: unknown) => unknown, ttl: StateTtl, s
   };
   return (a, b) => {
     const [first, second] = [a as Timed, b as Timed].filter(alive);
-    if (first === undefined) return undefined;
-    return new Timed(second === undefined ? first.value : merge(first.value, second.value), scope.now);
+    if (first === undefined || second === undefined) return first;
+    return new Timed(merge(first.value, second.value), scope.now);
   };
 }

@@ -18,7 +18,8 @@ import type { StateTtl } from './ttl.ts';
 export class TableScope implements StateScope {
   key = 0;
   namespace = '';
-  now = 0;
+  #now = 0;
+  readonly tables: Table[] = [];
   /** By key: its record is not what it was when somebody last set this to 0. */
   changed = new Uint8Array(0);
   /** Cells of the operator. */
@@ -26,6 +27,16 @@ export class TableScope implements StateScope {
 
   constructor(counters: Float64Array) {
     this.counters = counters;
+  }
+
+  get now(): number {
+    return this.#now;
+  }
+
+  /** Clocks may step back. */
+  set now(now: number) {
+    if (now < this.#now) for (const table of this.tables) table.stepBack(now);
+    this.#now = now;
   }
 
   countExpired(entries: number): void {
@@ -193,6 +204,12 @@ export class Table implements StateShape {
       }
       this.expire(this.#cursor++);
     }
+  }
+
+  /** What is written from now on may be older than what was known to be the oldest. */
+  stepBack(now: number): void {
+    this.quietUntil = Number.NEGATIVE_INFINITY;
+    this.#roundBegan = Math.min(this.#roundBegan, now);
   }
 
   /** Drops what has expired of a key. */

@@ -1,6 +1,6 @@
 /**
- * Timers of one kind of time, in the order of their instants; one per key, namespace and instant. A deleted one stays where it is until its time
- * comes, or until half of them are such.
+ * Timers of one kind of time, one per key, namespace and instant, in the order of their instants; those of one instant in the order in which they
+ * were added. A deleted one stays where it is until its time comes, or until half of them are such.
  */
 
 import type { ByteReader, ByteWriter } from './value-codec.ts';
@@ -16,6 +16,7 @@ class Entry implements Timer {
   readonly key: number;
   readonly namespace: string;
   readonly time: number;
+  readonly number: number;
   deleted = false;
   /** In the same bucket. */
   next: Entry | null = null;
@@ -23,10 +24,15 @@ class Entry implements Timer {
   older: Entry | null = null;
   newer: Entry | null = null;
 
-  constructor(key: number, namespace: string, time: number) {
+  constructor(key: number, namespace: string, time: number, number: number) {
     this.key = key;
     this.namespace = namespace;
     this.time = time;
+    this.number = number;
+  }
+
+  before(other: Entry): boolean {
+    return this.time < other.time || (this.time === other.time && this.number < other.number);
   }
 }
 
@@ -37,6 +43,7 @@ export class TimerQueue {
   /** By key and time; a power of two of them, as many as there are entries at least. */
   #buckets: (Entry | null)[] = new Array<Entry | null>(BUCKETS).fill(null);
   #count = 0;
+  #added = 0;
   /** The newest of each key that has any. */
   readonly #newest = new Map<number, Entry>();
   #deleted = 0;
@@ -59,7 +66,7 @@ export class TimerQueue {
 
   add(key: number, namespace: string, time: number): void {
     if (this.#find(key, namespace, time) !== null) return;
-    const entry = new Entry(key, namespace, time);
+    const entry = new Entry(key, namespace, time, this.#added++);
     if (this.#count === this.#buckets.length) this.#grow();
     this.#count++;
     this.#link(entry);
@@ -84,6 +91,20 @@ export class TimerQueue {
     if (first === null) return;
     this.#forget(first);
     this.#pop();
+  }
+
+  /** Keys of the next timers that are due at `time`, in order, as many as there is room for; returns how many. */
+  dueKeys(time: number, into: Int32Array): number {
+    const taken: Entry[] = [];
+    while (taken.length < into.length) {
+      const first = this.#first();
+      if (first === null || first.time > time) break;
+      into[taken.length] = first.key;
+      taken.push(first);
+      this.#pop();
+    }
+    for (const entry of taken) this.#push(entry);
+    return taken.length;
   }
 
   /** All there are, in no order. */
@@ -113,7 +134,7 @@ export class TimerQueue {
 
   /** An estimate. */
   get bytes(): number {
-    return this.#heap.length * 120;
+    return this.#heap.length * 130;
   }
 
   #bucket(key: number, time: number): number {
@@ -185,7 +206,7 @@ export class TimerQueue {
     let at = heap.length;
     while (at > 0) {
       const above = (at - 1) >> 1;
-      if ((heap[above] as Entry).time <= entry.time) break;
+      if (!entry.before(heap[above] as Entry)) break;
       heap[at] = heap[above] as Entry;
       at = above;
     }
@@ -201,8 +222,8 @@ export class TimerQueue {
     for (;;) {
       let below = 2 * at + 1;
       if (below >= size) break;
-      if (below + 1 < size && (heap[below + 1] as Entry).time < (heap[below] as Entry).time) below++;
-      if ((heap[below] as Entry).time >= last.time) break;
+      if (below + 1 < size && (heap[below + 1] as Entry).before(heap[below] as Entry)) below++;
+      if (last.before(heap[below] as Entry)) break;
       heap[at] = heap[below] as Entry;
       at = below;
     }

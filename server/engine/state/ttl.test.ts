@@ -1,85 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { BACKENDS } from '#testing/backends.ts';
-import { OPERATOR_CELLS, OperatorCell } from '../metrics/cells.ts';
-import {
-  aggregatingState,
-  listState,
-  mapState,
-  reducingState,
-  type StateDescriptor,
-  type StateOptions,
-  valueState,
-} from './descriptors.ts';
-import type { KeyedState, KeyedStateBackend, StateBackendFactory } from './keyed-state.ts';
-import { StateKeys } from './state-keys.ts';
+import { SteppedState } from '#testing/stepped-state.ts';
+import { OperatorCell } from '../metrics/cells.ts';
+import { aggregatingState, listState, mapState, reducingState, type StateOptions, valueState } from './descriptors.ts';
 import { type StateTtl, timeToLive } from './ttl.ts';
-
-/** One state of an operator: steps at instants, for keys and namespaces; may be snapshot and restored between any two. */
-class Stepped<S extends KeyedState> {
-  readonly cells = new Float64Array(OPERATOR_CELLS);
-  readonly #factory: StateBackendFactory;
-  readonly #descriptor: StateDescriptor<S>;
-  readonly #restores: boolean;
-  #keys = new StateKeys('string');
-  #backend: KeyedStateBackend;
-  #state: S;
-
-  constructor(factory: StateBackendFactory, descriptor: StateDescriptor<S>, restores: boolean) {
-    this.#factory = factory;
-    this.#descriptor = descriptor;
-    this.#restores = restores;
-    this.#backend = this.#make();
-    this.#state = this.#backend.state(descriptor);
-  }
-
-  /** What `step` gives at this instant. */
-  async at<T>(now: number, step: (state: S, backend: KeyedStateBackend) => T, key = 'k', namespace = ''): Promise<T> {
-    if (this.#restores) this.restore(await this.snapshot(now));
-    this.#enter(now, key, namespace);
-    const result = step(this.#state, this.#backend);
-    this.#backend.release();
-    return result;
-  }
-
-  async snapshot(now: number): Promise<Map<number, Uint8Array>> {
-    this.#backend.scope.now = now;
-    return this.#backend.snapshot();
-  }
-
-  restore(snapshot: Map<number, Uint8Array>): void {
-    this.#keys = new StateKeys('string');
-    this.#backend = this.#make();
-    this.#backend.restore(snapshot);
-    this.#state = this.#backend.state(this.#descriptor);
-  }
-
-  /** Nothing lies there any more, not even something expired. */
-  async cleared(now: number): Promise<boolean> {
-    return (await this.snapshot(now)).size === 0;
-  }
-
-  #enter(now: number, key: string, namespace: string): void {
-    const id = this.#keys.idOf(key);
-    if (!this.#backend.prepare(Int32Array.of(id), null, 1)) throw new Error('Records are loaded at once here.');
-    Object.assign(this.#backend.scope, { key: id, namespace, now });
-  }
-
-  #make(): KeyedStateBackend {
-    return this.#factory({
-      operator: 'alerts',
-      operatorId: 'alerts',
-      subtask: 0,
-      maxParallelism: 128,
-      keys: this.#keys,
-      cells: this.cells,
-      cacheBytes: 0,
-      wake: () => {},
-      fail: (error) => {
-        throw error;
-      },
-    });
-  }
-}
 
 const never = (settings: Partial<StateTtl> = {}): { ttl: StateTtl } => ({
   ttl: timeToLive(100, { incremental: null, compaction: null, ...settings }),
@@ -91,7 +15,8 @@ describe.each(BACKENDS)('time to live on %s', (_name, backend) => {
     ['as it is', false],
     ['with a restore before every step', true],
   ])('%s', (_how, restores) => {
-    const value = (options: StateOptions<string>) => new Stepped(backend, valueState<string>('v', options), restores);
+    const value = (options: StateOptions<string>) =>
+      new SteppedState(backend, valueState<string>('v', options), restores);
 
     it('T1 written and created, never returned when expired', async () => {
       const s = value(never());
@@ -160,7 +85,7 @@ describe.each(BACKENDS)('time to live on %s', (_name, backend) => {
     });
 
     it('T7 a sum lives and expires as a whole', async () => {
-      const s = new Stepped(backend, sum('sum', never()), restores);
+      const s = new SteppedState(backend, sum('sum', never()), restores);
       await s.at(0, (v) => v.add(5));
       expect(await s.at(20, (v) => v.get())).toBe(5);
       await s.at(50, (v) => v.add(7));
@@ -171,7 +96,7 @@ describe.each(BACKENDS)('time to live on %s', (_name, backend) => {
     });
 
     it('T7 namespaces that merge bring what has not expired', async () => {
-      const s = new Stepped(backend, sum('sum', never()), restores);
+      const s = new SteppedState(backend, sum('sum', never()), restores);
       for (const namespace of ['target', 'a', 'b']) await s.at(0, (v) => v.add(1000), 'k', namespace);
       for (const [namespace, n] of [
         ['target', 1],
@@ -191,13 +116,13 @@ describe.each(BACKENDS)('time to live on %s', (_name, backend) => {
     });
 
     it('T11 elements of a list and entries of a map expire one by one', async () => {
-      const list = new Stepped(backend, listState<string>('l', never()), restores);
+      const list = new SteppedState(backend, listState<string>('l', never()), restores);
       await list.at(0, (l) => l.add('a'));
       await list.at(50, (l) => l.addAll(['b', 'c']));
       expect(await list.at(99, (l) => l.get())).toEqual(['a', 'b', 'c']);
       expect(await list.at(100, (l) => l.get())).toEqual(['b', 'c']);
       expect(await list.at(150, (l) => l.get())).toEqual([]);
-      const map = new Stepped(backend, mapState<string, number>('m', never()), restores);
+      const map = new SteppedState(backend, mapState<string, number>('m', never()), restores);
       await map.at(0, (m) => m.put('x', 1));
       await map.at(50, (m) => m.put('y', 2));
       expect(await map.at(100, (m) => [m.get('x'), m.contains('x'), m.get('y'), [...m.keys()]])).toEqual([
@@ -210,7 +135,7 @@ describe.each(BACKENDS)('time to live on %s', (_name, backend) => {
     });
 
     it('T12 downtime counts: times are kept by a snapshot', async () => {
-      const s = new Stepped(
+      const s = new SteppedState(
         backend,
         aggregatingState<number, number, string>(
           'agg',
@@ -229,7 +154,7 @@ describe.each(BACKENDS)('time to live on %s', (_name, backend) => {
   });
 
   it('T8 what was written behind a snapshot is not in it', async () => {
-    const s = new Stepped(backend, valueState<string>('v', never()), false);
+    const s = new SteppedState(backend, valueState<string>('v', never()), false);
     await s.at(0, (v) => v.update('a'), 'k1');
     await s.at(50, (v) => v.update('b'), 'k1');
     await s.at(100, (v) => v.update('c'), 'k2');
@@ -241,7 +166,7 @@ describe.each(BACKENDS)('time to live on %s', (_name, backend) => {
   });
 
   it('T9 incremental cleanup removes what nobody reads', async () => {
-    const s = new Stepped(
+    const s = new SteppedState(
       backend,
       valueState<string>('v', { ttl: timeToLive(100, { incremental: { entries: 5, everyRecord: true } }) }),
       false,
@@ -253,21 +178,31 @@ describe.each(BACKENDS)('time to live on %s', (_name, backend) => {
     expect(s.cells[OperatorCell.EXPIRED]).toBe(50);
   });
 
+  it('T16 a clock that steps back shortens and lengthens no life: what is written then lives its time from there', async () => {
+    const options = { ttl: timeToLive(100, { incremental: { entries: 5000, everyRecord: false } }) };
+    const s = new SteppedState(backend, valueState<string>('v', options), false);
+    await s.at(9_000, (v) => v.update('x'), 'other');
+    for (const now of [10_000, 10_001, 10_002]) await s.at(now, (v) => v.update('old'));
+    await s.at(5000, (v) => v.update('new'));
+    expect(await s.at(5099, (v) => v.value())).toBe('new');
+    expect(await s.at(5100, (v) => v.value())).toBe(null);
+  });
+
   it('T10 state with a time to live does not become state without, nor the other way round', async () => {
     for (const [from, to] of [
       [never(), {}],
       [{}, never()],
     ]) {
-      const s = new Stepped(backend, valueState<string>('v', from), false);
+      const s = new SteppedState(backend, valueState<string>('v', from), false);
       await s.at(0, (v) => v.update('a'));
-      const other = new Stepped(backend, valueState<string>('v', to), false);
+      const other = new SteppedState(backend, valueState<string>('v', to), false);
       const stored = await s.snapshot(0);
       expect(() => other.restore(stored)).toThrow(/alerts.*"v"/);
     }
   });
 
   it('T13 a full snapshot leaves out what has expired, where that is wanted, and changes nothing', async () => {
-    const s = new Stepped(
+    const s = new SteppedState(
       backend,
       valueState<string>('v', never({ fullSnapshot: true, visibility: 'ReturnExpiredIfNotCleanedUp' })),
       false,

@@ -19,6 +19,7 @@ import type { Eventually, KeyedStateBackend } from '../state/keyed-state.ts';
 import type { OperatorSnapshot } from '../state/snapshot.ts';
 import { type KeyInput, StateKeys } from '../state/state-keys.ts';
 import { TimerQueue } from '../state/timer-queue.ts';
+import { TimerRecords } from '../state/timer-records.ts';
 import { ByteReader, ByteWriter } from '../state/value-codec.ts';
 import type { IncomingRow } from './collected.ts';
 import { LateRows, type LateSettings } from './late-rows.ts';
@@ -52,6 +53,7 @@ export class GeneralWindowOperator extends Operator {
   #outputs!: BuiltOutputs;
   #cursor!: Cursor;
   #backend!: KeyedStateBackend;
+  #timerRecords!: TimerRecords;
   #machine!: WindowMachine;
   #late!: LateRows;
   /** Rows so far. */
@@ -66,7 +68,6 @@ export class GeneralWindowOperator extends Operator {
   #forwarded = Number.NEGATIVE_INFINITY;
   /** The input has ended: windows in processing time end now. */
   #ending = false;
-  readonly #timerKey = new Int32Array(1);
 
   constructor(settings: GeneralSettings) {
     super();
@@ -81,6 +82,9 @@ export class GeneralWindowOperator extends Operator {
     context.own(this.#keys.dictionary);
     this.#cursor = makeCursor(context.inputSchema as Schema);
     this.#backend = context.stateBackend(this.#keys);
+    this.#timerRecords = new TimerRecords(this.#backend, () => {
+      this.#prepared = false;
+    });
     this.#late = new LateRows(this.#settings.late, context);
     this.#outputs = new BuiltOutputs(context, name, results, tags);
     this.#machine = new WindowMachine(this.#settings, {
@@ -195,8 +199,6 @@ export class GeneralWindowOperator extends Operator {
     const batch = this.#batch;
     if (batch === null) return true;
     const { count } = batch;
-    this.#prepared ||= this.#backend.prepare(this.#ids, batch.selection, count);
-    if (!this.#prepared) return false;
     for (; this.#next < count; this.#next++) {
       const k = batch.row(this.#next);
       const watermark = batch.watermarks?.[k] ?? Number.NEGATIVE_INFINITY;
@@ -205,6 +207,8 @@ export class GeneralWindowOperator extends Operator {
         if (this.#eventTimers.due(watermark)) this.#forward = watermark;
       }
       if (!this.#runTimers() || !this.#forwardWatermark()) return false;
+      this.#prepared ||= this.#backend.prepare(this.#ids, batch.selection, count);
+      if (!this.#prepared) return false;
       this.#element(batch, k);
     }
     if (!this.#late.flush()) return false;
@@ -236,8 +240,7 @@ export class GeneralWindowOperator extends Operator {
       const timers = this.#dueTimers();
       const timer = timers?.peek() ?? null;
       if (timers === null || timer === null) return true;
-      this.#timerKey[0] = timer.key;
-      if (!this.#backend.prepared(timer.key) && !this.#backend.prepare(this.#timerKey, null, 1)) return false;
+      if (!this.#timerRecords.ready(timers, this.#dueUntil(timers))) return false;
       timers.drop();
       if (timers === this.#expiryTimers) {
         this.#machine.onExpiry(timer);
@@ -248,6 +251,12 @@ export class GeneralWindowOperator extends Operator {
         this.#machine.onTimer(timer, 'processing');
       }
     }
+  }
+
+  /** Timers up to this instant are due. */
+  #dueUntil(timers: TimerQueue): number {
+    if (timers === this.#eventTimers) return this.#machine.watermark;
+    return this.#ending ? Number.POSITIVE_INFINITY : this.#machine.passed + 1;
   }
 
   #dueTimers(): TimerQueue | null {

@@ -1,0 +1,39 @@
+/**
+ * Records of the keys whose timers are due: asked for many at a time, because a store that answers later would make a million timers wait a
+ * million times; and let go after some thousands, so that they need not all be in memory at once.
+ */
+
+import type { KeyedStateBackend } from './keyed-state.ts';
+import type { TimerQueue } from './timer-queue.ts';
+
+/** Keys asked for together. */
+const CHUNK = 512;
+/** Keys that may be in memory for their timers beside those of a batch. */
+const KEPT = 8192;
+
+export class TimerRecords {
+  readonly #backend: KeyedStateBackend;
+  readonly #released: () => void;
+  readonly #ids = new Int32Array(CHUNK);
+  #asked = 0;
+
+  /** `released`: nothing that was prepared need be in memory any more, the rows of a batch have to be prepared again. */
+  constructor(backend: KeyedStateBackend, released: () => void) {
+    this.#backend = backend;
+    this.#released = released;
+  }
+
+  /** Whether the record of the first timer's key is in memory; false: it is being loaded, with those of others that are due at `time`. */
+  ready(timers: TimerQueue, time: number): boolean {
+    const first = timers.peek();
+    if (first === null || this.#backend.prepared(first.key)) return true;
+    if (this.#asked >= KEPT) {
+      this.#asked = 0;
+      this.#backend.release();
+      this.#released();
+    }
+    const count = timers.dueKeys(time, this.#ids);
+    this.#asked += count;
+    return this.#backend.prepare(this.#ids, null, count);
+  }
+}
