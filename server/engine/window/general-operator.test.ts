@@ -306,7 +306,7 @@ describe('a look at the windows of the general operator', () => {
     expect(ask(h, { perKey: 1 })).toEqual({ open: [b, a[0]], count: 3 });
     expect(ask(h, { limit: 1 })).toEqual({ open: [b], count: 3 });
     h.take();
-    expect(take(feed(h, 'a@2').watermark(MAX_WATERMARK))).toBe('a:2[-10,10) a:4[0,20) b:1[0,20) a:2[10,30)');
+    expect(take(feed(h, 'a@2').watermark(MAX_WATERMARK))).toBe('a:2[-10,10) b:1[0,20) a:4[0,20) a:2[10,30)');
     expect(ask(h)).toEqual({ open: [], count: 0 });
   });
 
