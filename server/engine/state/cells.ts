@@ -91,24 +91,25 @@ export class Ageing {
   age(kind: StateKind, cell: unknown, deadline: number): unknown {
     if (kind === 'list') {
       const items = cell as Timed[];
-      const left = items.filter((item) => this.#keeps(item, deadline));
+      const left = items.filter((item) => this.keeps(item.at, deadline));
       if (left.length === items.length) return items;
       return left.length === 0 ? undefined : left;
     }
     if (kind === 'map') {
       const map = cell as Map<unknown, Timed>;
-      for (const [key, item] of map) if (!this.#keeps(item, deadline)) map.delete(key);
+      for (const [key, item] of map) if (!this.keeps(item.at, deadline)) map.delete(key);
       return map.size === 0 ? undefined : map;
     }
-    return this.#keeps(cell as Timed, deadline) ? cell : undefined;
+    return this.keeps((cell as Timed).at, deadline) ? cell : undefined;
   }
 
-  #keeps(item: Timed, deadline: number): boolean {
-    if (item.at <= deadline) {
+  /** Of something last accessed at `at`. */
+  keeps(at: number, deadline: number): boolean {
+    if (at <= deadline) {
       this.dropped++;
       return false;
     }
-    if (item.at < this.oldest) this.oldest = item.at;
+    if (at < this.oldest) this.oldest = at;
     return true;
   }
 }

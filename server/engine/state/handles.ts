@@ -50,6 +50,7 @@ class TimedCell implements ValueCell {
   readonly #table: Table;
   /** Those of the table that belong to no namespace: where nearly every look ends. */
   readonly #cells: unknown[];
+  readonly #times: number[];
   readonly #scope: Table['scope'];
   readonly #ttlMs: number;
   readonly #refresh: boolean;
@@ -59,6 +60,7 @@ class TimedCell implements ValueCell {
   constructor(table: Table, ttl: StateTtl) {
     this.#table = table;
     this.#cells = table.cells;
+    this.#times = table.times as number[];
     this.#scope = table.scope;
     this.#ttlMs = ttl.ttlMs;
     this.#refresh = ttl.updateType === 'OnReadAndWrite';
@@ -67,53 +69,56 @@ class TimedCell implements ValueCell {
   }
 
   read(): unknown {
-    const table = this.#table;
     const scope = this.#scope;
-    const { now } = scope;
-    const quiet = now < table.quietUntil;
-    if (!quiet && this.#visits > 0) table.visit(this.#visits);
-    const timed = (scope.namespace === '' ? this.#cells[scope.key] : table.get()) as Timed | undefined;
-    if (timed === undefined) return undefined;
-    if (!quiet && timed.at + this.#ttlMs <= now) {
-      table.remove();
-      scope.countExpired(1);
-      return this.#returnExpired ? timed.value : undefined;
-    }
-    if (this.#refresh) {
-      timed.at = now;
-      table.touch();
-    }
-    return timed.value;
+    if (this.#table.quiet === 1 && scope.namespace === '' && !this.#refresh) return this.#cells[scope.key];
+    const value = this.#unexpired(this.#returnExpired);
+    if (this.#refresh && value !== undefined) this.#refreshed();
+    return value;
   }
 
   peek(): unknown {
-    const table = this.#table;
     const scope = this.#scope;
-    if (scope.now >= table.quietUntil && this.#visits > 0) table.visit(this.#visits);
-    const timed = (scope.namespace === '' ? this.#cells[scope.key] : table.get()) as Timed | undefined;
-    if (timed === undefined) return undefined;
-    if (timed.at + this.#ttlMs > scope.now) return timed.value;
-    table.remove();
-    scope.countExpired(1);
-    return undefined;
+    if (this.#table.quiet === 1 && scope.namespace === '') return this.#cells[scope.key];
+    return this.#unexpired(false);
   }
 
   write(value: unknown): void {
     const scope = this.#scope;
-    const { now, key } = scope;
-    if (now >= this.#table.quietUntil && this.#visits > 0) this.#table.visit(this.#visits);
-    const timed = (scope.namespace === '' ? this.#cells[key] : this.#table.get()) as Timed | undefined;
-    if (timed === undefined) {
-      this.#table.set(new Timed(value, now));
+    const table = this.#table;
+    const { key } = scope;
+    if (table.quiet === 1 && scope.namespace === '' && this.#cells[key] !== undefined) {
+      this.#cells[key] = value;
+      this.#times[key] = scope.now;
+      scope.changed[key] = 1;
       return;
     }
-    timed.value = value;
-    timed.at = now;
-    scope.changed[key] = 1;
+    this.#visit();
+    table.set(new Timed(value, scope.now));
   }
 
   clear(): void {
     this.#table.remove();
+  }
+
+  #visit(): void {
+    if (this.#table.quiet === 0 && this.#visits > 0) this.#table.visit(this.#visits);
+  }
+
+  /** Removes what has expired, and returns it all the same if it may be seen. */
+  #unexpired(returnExpired: boolean): unknown {
+    this.#visit();
+    const table = this.#table;
+    const timed = table.get() as Timed | undefined;
+    if (timed === undefined) return undefined;
+    if (timed.at + this.#ttlMs > this.#scope.now) return timed.value;
+    table.remove();
+    this.#scope.countExpired(1);
+    return returnExpired ? timed.value : undefined;
+  }
+
+  #refreshed(): void {
+    const timed = this.#table.get() as Timed | undefined;
+    if (timed !== undefined) this.#table.set(new Timed(timed.value, this.#scope.now));
   }
 }
 

@@ -141,7 +141,7 @@ export class KeyRecords {
 
   visit(): void {
     for (const { table, entries } of this.#visited) {
-      if (this.scope.now >= table.quietUntil) table.visit(entries);
+      if (table.quiet === 0) table.visit(entries);
     }
   }
 

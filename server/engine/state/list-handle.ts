@@ -59,7 +59,7 @@ export class TimedListHandle implements ListState<unknown> {
 
   get(): readonly unknown[] {
     const table = this.#table;
-    if (this.#visits > 0 && table.scope.now >= table.quietUntil) table.visit(this.#visits);
+    if (table.quiet === 0 && this.#visits > 0) table.visit(this.#visits);
     const items = table.get() as Timed[] | undefined;
     if (items === undefined) return NOTHING;
     const { now } = table.scope;
@@ -82,7 +82,7 @@ export class TimedListHandle implements ListState<unknown> {
   add(value: unknown): void {
     const table = this.#table;
     checkedItem(table, value);
-    if (this.#visits > 0 && table.scope.now >= table.quietUntil) table.visit(this.#visits);
+    if (table.quiet === 0 && this.#visits > 0) table.visit(this.#visits);
     const items = table.get() as Timed[] | undefined;
     const item = new Timed(value, table.scope.now);
     if (items === undefined) {
@@ -99,7 +99,7 @@ export class TimedListHandle implements ListState<unknown> {
 
   update(values: Iterable<unknown>): void {
     const table = this.#table;
-    if (this.#visits > 0 && table.scope.now >= table.quietUntil) table.visit(this.#visits);
+    if (table.quiet === 0 && this.#visits > 0) table.visit(this.#visits);
     const items = [...values].map((value) => new Timed(checkedItem(table, value), table.scope.now));
     if (items.length === 0) table.remove();
     else table.set(items);

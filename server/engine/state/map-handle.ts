@@ -137,7 +137,7 @@ export class TimedMapHandle implements MapState<MapKey, unknown> {
   }
 
   #map(): Map<MapKey, Timed> | undefined {
-    if (this.#visits > 0 && this.#table.scope.now >= this.#table.quietUntil) this.#table.visit(this.#visits);
+    if (this.#table.quiet === 0 && this.#visits > 0) this.#table.visit(this.#visits);
     return this.#table.get() as Map<MapKey, Timed> | undefined;
   }
 

@@ -1,7 +1,7 @@
 /**
  * One state of an operator: a cell per key and namespace. Without namespace, where most state lives, finding it is an array index.
  *
- *   cells[key]                  namespace ''
+ *   cells[key], times[key]      namespace ''; a single value with TTL is a value here and a time there
  *   spaces[key].get(namespace)  others: windows
  *
  * Expiry: cells with TTL are aged when somebody reads them (`handles.ts`) and by a visitor that goes round, some keys at each access. A
@@ -9,7 +9,7 @@
  */
 
 import { OperatorCell } from '../metrics/cells.ts';
-import { Ageing } from './cells.ts';
+import { Ageing, Timed } from './cells.ts';
 import type { StateDescriptor, StateKind } from './descriptors.ts';
 import type { StateScope } from './keyed-state.ts';
 import type { StateTtl } from './ttl.ts';
@@ -24,6 +24,8 @@ export class TableScope implements StateScope {
   changed = new Uint8Array(0);
   /** Cells of the operator. */
   readonly counters: Float64Array;
+  /** Tables that ask for the time. */
+  readonly timed: Table[] = [];
 
   constructor(counters: Float64Array) {
     this.counters = counters;
@@ -35,8 +37,9 @@ export class TableScope implements StateScope {
 
   /** Clocks may step back. */
   set now(now: number) {
-    if (now < this.#now) for (const table of this.tables) table.stepBack(now);
+    if (now < this.#now) for (const table of this.timed) table.stepBack(now);
     this.#now = now;
+    for (const table of this.timed) table.look();
   }
 
   countExpired(entries: number): void {
@@ -63,6 +66,8 @@ export class Table implements StateShape {
   readonly scope: TableScope;
   /** Namespace '', by key; handles look here first. */
   readonly cells: unknown[] = [];
+  /** When those were last accessed, ms; null: that is in the cells, or nobody asks. */
+  readonly times: number[] | null;
   #spaces: (Map<string, unknown> | undefined)[] = [];
   /** Cells stored. */
   count = 0;
@@ -72,7 +77,9 @@ export class Table implements StateShape {
   #roundBegan = Number.NEGATIVE_INFINITY;
   readonly #ageing = new Ageing();
   /** Until then nothing can expire that a visit would find, ms. */
-  quietUntil = Number.NEGATIVE_INFINITY;
+  #quietUntil = Number.NEGATIVE_INFINITY;
+  /** 1: that is later than now. Every access asks, which is why this is a number. */
+  quiet: 0 | 1 = 0;
 
   constructor(shape: StateShape, scope: TableScope) {
     this.name = shape.name;
@@ -80,6 +87,8 @@ export class Table implements StateShape {
     this.version = shape.version;
     this.timed = shape.timed;
     this.scope = scope;
+    if (shape.timed) scope.timed.push(this);
+    this.times = shape.timed && shape.kind !== 'list' && shape.kind !== 'map' ? [] : null;
   }
 
   get ttl(): StateTtl | null {
@@ -89,12 +98,13 @@ export class Table implements StateShape {
   /** Room for keys below `capacity`. */
   grow(capacity: number): void {
     while (this.cells.length < capacity) this.cells.push(undefined);
+    if (this.times !== null) while (this.times.length < capacity) this.times.push(Number.NEGATIVE_INFINITY);
   }
 
   /** The cell of the current key and namespace; undefined: none. */
   get(): unknown {
     const { scope } = this;
-    if (scope.namespace === '') return this.cells[scope.key];
+    if (scope.namespace === '') return this.#cell(scope.key);
     return this.#spaces[scope.key]?.get(scope.namespace);
   }
 
@@ -104,7 +114,7 @@ export class Table implements StateShape {
     scope.changed[key] = 1;
     if (scope.namespace === '') {
       if (this.cells[key] === undefined) this.count++;
-      this.cells[key] = cell;
+      this.#put(key, cell);
       return;
     }
     let spaces = this.#spaces[key];
@@ -115,6 +125,22 @@ export class Table implements StateShape {
     }
     if (!spaces.has(scope.namespace)) this.count++;
     spaces.set(scope.namespace, cell);
+  }
+
+  /** Of namespace '', as everywhere else. */
+  #cell(key: number): unknown {
+    const cell = this.cells[key];
+    return this.times === null || cell === undefined ? cell : new Timed(cell, this.times[key] as number);
+  }
+
+  #put(key: number, cell: unknown): void {
+    if (this.times === null) {
+      this.cells[key] = cell;
+      return;
+    }
+    const { value, at } = cell as Timed;
+    this.cells[key] = value;
+    this.times[key] = at;
   }
 
   /** The current cell was changed in place. */
@@ -143,7 +169,7 @@ export class Table implements StateShape {
 
   /** Cells of a key, '' first. */
   *of(key: number): IterableIterator<[namespace: string, cell: unknown]> {
-    const cell = this.cells[key];
+    const cell = this.#cell(key);
     if (cell !== undefined) yield ['', cell];
     const spaces = this.#spaces[key];
     if (spaces !== undefined) yield* spaces;
@@ -159,7 +185,8 @@ export class Table implements StateShape {
     scope.key = before.key;
     scope.namespace = before.namespace;
     scope.changed[key] = before.changed;
-    this.quietUntil = Number.NEGATIVE_INFINITY;
+    this.#quietUntil = Number.NEGATIVE_INFINITY;
+    this.quiet = 0;
   }
 
   /** Forgets a key; its record, wherever it is, stays as it is. */
@@ -180,14 +207,19 @@ export class Table implements StateShape {
   /** Replaces every cell. */
   rewrite(change: (cell: unknown) => unknown): void {
     for (let key = 0; key < this.cells.length; key++) {
-      if (this.cells[key] !== undefined) this.cells[key] = change(this.cells[key]);
+      if (this.cells[key] !== undefined) this.#put(key, change(this.#cell(key)));
     }
     for (const spaces of this.#spaces) {
       for (const [namespace, cell] of spaces ?? []) spaces?.set(namespace, change(cell));
     }
   }
 
-  /** Some more keys of the round; not worth it before `quietUntil`. */
+  /** The time, or what is known of it, is another one. */
+  look(): void {
+    this.quiet = this.scope.now < this.#quietUntil ? 1 : 0;
+  }
+
+  /** Some more keys of the round; not worth it while `quiet`. */
   visit(keys: number): void {
     const { now } = this.scope;
     const ttl = this.ttl as StateTtl;
@@ -199,8 +231,9 @@ export class Table implements StateShape {
         this.#cursor = 0;
         this.#roundBegan = now;
         ageing.oldest = Number.POSITIVE_INFINITY;
-        this.quietUntil = oldest + ttl.ttlMs;
-        if (now < this.quietUntil || this.cells.length === 0) return;
+        this.#quietUntil = oldest + ttl.ttlMs;
+        this.look();
+        if (this.quiet === 1 || this.cells.length === 0) return;
       }
       this.expire(this.#cursor++);
     }
@@ -208,7 +241,7 @@ export class Table implements StateShape {
 
   /** What is written from now on may be older than what was known to be the oldest. */
   stepBack(now: number): void {
-    this.quietUntil = Number.NEGATIVE_INFINITY;
+    this.#quietUntil = Number.NEGATIVE_INFINITY;
     this.#roundBegan = Math.min(this.#roundBegan, now);
   }
 
@@ -220,7 +253,10 @@ export class Table implements StateShape {
     const before = ageing.dropped;
     const cell = this.cells[key];
     if (cell !== undefined) {
-      const left = ageing.age(this.kind, cell, deadline);
+      const { times } = this;
+      let left: unknown;
+      if (times === null) left = ageing.age(this.kind, cell, deadline);
+      else left = ageing.keeps(times[key] as number, deadline) ? cell : undefined;
       this.cells[key] = left;
       if (left === undefined) this.count--;
     }
