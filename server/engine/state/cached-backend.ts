@@ -68,7 +68,7 @@ export class CachedBackend implements KeyedStateBackend {
   #hand = 0;
   #loading = 0;
   /** Records written that the store may not know yet, by key. */
-  readonly #underWay = new Map<string, Uint8Array | null>();
+  readonly #underWay = new Map<string, Change>();
   #sweptTo: Uint8Array | null = null;
   #sweepOwed = 0;
   #sweeping = false;
@@ -226,7 +226,7 @@ export class CachedBackend implements KeyedStateBackend {
     for (const id of ids) {
       const written = this.#underWay.get(this.#keys.textOf(id));
       if (written !== undefined) {
-        this.#arrived(id, written);
+        this.#arrived(id, written.record);
         continue;
       }
       asked.push(id);
@@ -297,12 +297,14 @@ export class CachedBackend implements KeyedStateBackend {
 
   #write(changes: readonly Change[]): void {
     if (changes.length === 0) return;
-    for (const { key, record } of changes) this.#underWay.set(key, record);
+    for (const change of changes) this.#underWay.set(change.key, change);
     this.#store.write(
       changes.map(({ bytes, record }) => [bytes, record]),
       () => {
         // One that was written again meanwhile is still under way.
-        for (const { key, record } of changes) if (this.#underWay.get(key) === record) this.#underWay.delete(key);
+        for (const change of changes) {
+          if (this.#underWay.get(change.key) === change) this.#underWay.delete(change.key);
+        }
         for (const look of this.#onWritten) look();
         if (!this.#closed) this.#options.wake();
       },
