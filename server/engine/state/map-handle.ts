@@ -98,6 +98,9 @@ export class TimedMapHandle implements MapState<MapKey, unknown> {
     if (map === undefined) {
       table.set(new Map([[key, item]]));
     } else {
+      // One that has expired is a new one, behind the others, whether somebody has cleaned up before or not.
+      const before = map.get(key);
+      if (before !== undefined && before.at + this.#ttlMs <= item.at) map.delete(key);
       map.set(key, item);
       table.touch();
     }

@@ -144,8 +144,10 @@ class Model {
       return String(this.#look(name, now, (e) => e.key === v % 4).length > 0);
     } else if (kind === 'map' && op === 'write') {
       const there = entries.find((e) => e.key === v % 4);
-      if (there === undefined) put([...entries, fresh(v, v % 4)]);
-      else Object.assign(there, fresh(v, v % 4));
+      const alive = there !== undefined && there.at + this.#ttl.ttlMs > now;
+      if (alive) Object.assign(there, fresh(v, v % 4));
+      // One that has expired is as good as none, and the new one comes behind the others.
+      else put([...entries.filter((e) => e !== there), fresh(v, v % 4)]);
     } else if (kind === 'map' && op === 'remove') put(entries.filter((e) => e.key !== v % 4));
     else if (kind === 'list' && op === 'write') put([...entries, fresh(v)]);
     else if (kind === 'list') put(op === 'replace' ? [fresh(v), fresh(v + 1)] : []);
