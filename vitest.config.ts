@@ -15,6 +15,7 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['{server,web,shared}/**/*.test.{ts,tsx}'],
+          setupFiles: ['server/testing/seeds.ts'],
           pool: 'threads',
           // Patience with a busy machine; nothing is measured by it.
           testTimeout: 240_000,
