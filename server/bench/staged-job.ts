@@ -141,6 +141,7 @@ export class StagedJob {
   #dealSplits(graph: JobGraph): void {
     const source = operatorOf(graph, IOT.source).source;
     const enumerator = source?.createEnumerator({
+      restored: null,
       parallelism: PARALLELISM,
       clock,
       assign: (subtask: number, split: Split) => this.#producers[subtask]?.source.addSplit(split),
@@ -220,6 +221,10 @@ function open(operator: Operator, inputSchema: Schema | null, to: Consumer, spli
     own: () => {},
     report: () => {},
     wake: () => {},
+    checkpointing: false,
+    fail: (error) => {
+      throw error;
+    },
   });
   operator.start();
 }

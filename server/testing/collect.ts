@@ -220,6 +220,7 @@ export class CollectSink implements Sink<CollectedRow[]> {
       commit: (committables) => {
         this.commits++;
         for (const rows of committables) this.committed.push(...rows);
+        return [];
       },
     };
   }

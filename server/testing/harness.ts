@@ -145,6 +145,8 @@ export interface HarnessOptions {
   readonly maxParallelism?: number;
   /** Makes the keyed state; on the heap, if not given. */
   readonly stateBackend?: StateBackendFactory;
+  /** Of a job that takes checkpoints; false, if not given. */
+  readonly checkpointing?: boolean;
   /** Snapshots of all subtasks of the operator that this one takes over from. */
   readonly restore?: readonly OperatorSnapshot[];
 }
@@ -217,6 +219,10 @@ export class OperatorHarness {
             throw error;
           },
         }),
+      checkpointing: options.checkpointing ?? false,
+      fail: (error) => {
+        throw error;
+      },
       own: (dictionary) => this.owned.push(dictionary),
       report: (message) => this.reports.push(message),
       wake: () => {},
@@ -226,17 +232,17 @@ export class OperatorHarness {
   }
 
   /** All state of the operator; give it to another harness as `restore`. */
-  snapshot(): OperatorSnapshot {
+  snapshot(checkpoint = 1): OperatorSnapshot {
     this.#mayCall();
-    const snapshot = this.#operator.snapshot();
+    const snapshot = this.#operator.snapshot(checkpoint);
     if (snapshot instanceof Promise) throw new Error('This state has to be read: use snapshotLater.');
     return snapshot;
   }
 
   /** The same of operators whose state is not in memory. */
-  async snapshotLater(): Promise<OperatorSnapshot> {
+  async snapshotLater(checkpoint = 1): Promise<OperatorSnapshot> {
     this.#mayCall();
-    return this.#operator.snapshot();
+    return this.#operator.snapshot(checkpoint);
   }
 
   /** The operator has stopped for want of credits. */

@@ -8,6 +8,15 @@ import { ConsoleSink, type ConsoleSinkOptions } from './console-sink.ts';
 import { ConsoleWriter } from './console-writer.ts';
 import { printable, shortened, word } from './printable.ts';
 
+/** What a writer that begins anew, and never waits, needs of its task. */
+const OUTSIDE = {
+  restored: [],
+  wake: (): void => {},
+  fail: (error: Error): never => {
+    throw error;
+  },
+};
+
 const Result = schema({
   device_id: string(),
   window_start: timestamp(),
@@ -41,7 +50,14 @@ function shown(batch: RecordBatch, options: ConsoleSinkOptions): string {
     text += Buffer.from(chunk).toString('utf8');
     return chunk.length;
   };
-  const context = { subtask: 0, parallelism: 1, clock: new ManualClock(), schema: batch.schema, report: () => {} };
+  const context = {
+    subtask: 0,
+    parallelism: 1,
+    clock: new ManualClock(),
+    schema: batch.schema,
+    report: () => {},
+    ...OUTSIDE,
+  };
   const writer = new ConsoleSink({ ...options, write }).createWriter(context);
   writer.write(batch);
   writer.close();
@@ -136,6 +152,7 @@ describe('ConsoleWriter', () => {
       clock: new ManualClock(),
       schema: Result,
       report: (m: unknown) => reports.push(m),
+      ...OUTSIDE,
     };
     const writer = new ConsoleSink({ terminal: false, write }).createWriter(context);
     for (let i = 0; i < 3; i++) {

@@ -15,6 +15,15 @@ import type { OutputFormat } from './format.ts';
 import { NdjsonFormat } from './ndjson-format.ts';
 import { prepareOutputDirectory } from './output-directory.ts';
 
+/** What a writer that begins anew, and never waits, needs of its task. */
+const OUTSIDE = {
+  restored: [],
+  wake: (): void => {},
+  fail: (error: Error): never => {
+    throw error;
+  },
+};
+
 const root = mkdtempSync(join(tmpdir(), 'weir-sink-'));
 afterAll(() => rmSync(root, { recursive: true }));
 let directory = root;
@@ -44,7 +53,7 @@ function batchOf(of: Schema, rows: readonly (readonly Value[])[], dictionary = n
 
 function writerOf(format: OutputFormat, of: Schema, subtask = 0) {
   const sink = new FileSink({ directory, format });
-  const context = { subtask, parallelism: 1, clock: new ManualClock(), schema: of, report: () => {} };
+  const context = { subtask, parallelism: 1, clock: new ManualClock(), schema: of, report: () => {}, ...OUTSIDE };
   return { writer: sink.createWriter(context), committer: sink.createCommitter() };
 }
 

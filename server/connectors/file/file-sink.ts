@@ -6,7 +6,7 @@
 import { closeSync, fsyncSync, mkdirSync, openSync, unlinkSync, writeSync } from 'node:fs';
 import { messageOf, WeirError } from '#base/errors.ts';
 import type { RecordBatch } from '#engine/batch/record-batch.ts';
-import type { Committer, Sink, SinkWriter, WriterContext } from '#engine/io/sink.ts';
+import type { Sink, SinkWriter, WriterContext } from '#engine/io/sink.ts';
 import type { OutputFormat, RowEncoder } from './format.ts';
 import { OutputBuffer } from './output-buffer.ts';
 import { nextPart, PartCommitter, partPaths, type StagedPart } from './part-files.ts';
@@ -31,16 +31,16 @@ export class FileSink implements Sink<StagedPart> {
     this.#options = options;
   }
 
-  createWriter(context: WriterContext): SinkWriter<StagedPart> {
+  createWriter(context: WriterContext): PartWriter {
     return new PartWriter(this.#options, context);
   }
 
-  createCommitter(): Committer<StagedPart> {
+  createCommitter(): PartCommitter {
     return new PartCommitter();
   }
 }
 
-class PartWriter implements SinkWriter<StagedPart> {
+export class PartWriter implements SinkWriter<StagedPart> {
   readonly #directory: string;
   readonly #prefix: string;
   readonly #subtask: number;

@@ -50,7 +50,7 @@ export function nextPart(directory: string, prefix: string, subtask: number): nu
 }
 
 export class PartCommitter implements Committer<StagedPart> {
-  commit(parts: readonly StagedPart[]): void {
+  commit(parts: readonly StagedPart[]): readonly StagedPart[] {
     const directories = new Set<string>();
     for (const { staged, final } of parts) {
       directories.add(dirname(final));
@@ -74,6 +74,7 @@ export class PartCommitter implements Committer<StagedPart> {
       }
     }
     for (const directory of directories) syncDirectory(directory);
+    return [];
   }
 }
 

@@ -47,6 +47,7 @@ export async function readAll(options: FileSourceOptions, harness: HarnessOption
   const rows: ReadRow[] = [];
   let failure: unknown = null;
   const enumerator = source.createEnumerator({
+    restored: null,
     parallelism,
     clock,
     assign: (subtask, split) => mail.push(() => subtasks[subtask]?.add(structuredClone(split))),

@@ -53,6 +53,7 @@ export class SimulatorHarness {
       this.progress.push({ id, affected, done, at: this.clock.now() }),
     );
     this.#enumerator = this.simulator.createEnumerator({
+      restored: null,
       parallelism,
       clock: this.clock,
       assign: (subtask, split) => {

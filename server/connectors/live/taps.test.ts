@@ -33,7 +33,12 @@ const context = (of: Schema, subtask = 0): WriterContext => ({
   parallelism: 2,
   clock,
   schema: of,
+  restored: [],
   report() {},
+  wake() {},
+  fail(error) {
+    throw error;
+  },
 });
 
 /** Device, start, count, and the end of windows that are not of 5 s. */

@@ -1,10 +1,10 @@
 /**
  * What a connector implements to send results out (Flink's Sink V2): a writer that stages, and a committer that makes staged work visible.
  *
- *   write(batch)* ── prepareCommit() ──> committables ── [the checkpoint that holds them completes] ── commit(committables)
+ *   recover ── write(batch)* ── prepareCommit() ──> committables ── [the checkpoint that holds them completes] ── commit(committables)
  *
- * Until checkpoints exist in a job, the sink operator takes the same two steps every `rollInterval` and at the end of the input; a
- * snapshot takes the first one and holds the committables.
+ * In a job without checkpoints the sink operator takes the same two steps every `rollInterval` and at the end of the input. With
+ * checkpoints, `prepareCommit` comes with the snapshot, and the committables are part of it.
  * After a failure `commit` may be called again with committables that were committed before: it must be idempotent, and it must work in
  * another thread or process than the one that wrote, so committables are plain data.
  */
@@ -12,24 +12,49 @@
 import type { Clock } from '#base/clock.ts';
 import type { RecordBatch } from '../batch/record-batch.ts';
 import type { Schema } from '../batch/schema.ts';
+import type { Eventually } from '../state/keyed-state.ts';
 
-export interface Sink<C = unknown> {
-  createWriter(context: WriterContext): SinkWriter<C>;
+/** `C`: committables; `W`: what a writer's snapshot is. Both plain data. */
+export interface Sink<C = unknown, W = unknown> {
+  createWriter(context: WriterContext<W>): SinkWriter<C, W>;
   /** Null for sinks that show everything at once (console, live tap). */
   createCommitter(): Committer<C> | null;
+  /**
+   * Main thread, before an attempt of the job starts and while no writer lives: whatever earlier attempts have left that the restored
+   * checkpoint does not know is taken back (staged work, and what was committed with a checkpoint that is lost). Gives a sentence for
+   * people about everything taken back that had been visible, or may be doubled because this sink cannot take it back; null: the job begins
+   * without a checkpoint, and must not find anything of an earlier attempt of its own.
+   */
+  recover?(restored: SinkRecovery<C, W> | null): Eventually<readonly string[]>;
 }
 
-export interface WriterContext {
+/** What all writers of a sink gave at the restored checkpoint. */
+export interface SinkRecovery<C = unknown, W = unknown> {
+  /** In the order of subtasks. They are committed again when the sink operators are restored. */
+  readonly committables: readonly C[];
+  /** Of subtask 0, 1, 2 …: as many as the parallelism was. */
+  readonly states: readonly W[];
+}
+
+export interface WriterContext<W = unknown> {
   readonly subtask: number;
   readonly parallelism: number;
   readonly clock: Clock;
   /** Schema of every batch that will come. */
   readonly schema: Schema;
+  /** States of all writers at the restored checkpoint, in the order of subtasks, at whatever parallelism; empty: none was restored. */
+  readonly restored: readonly W[];
   /** Sends plain data to whoever on the main thread listens to this sink (`JobMaster.onReport`). Bound what you send. */
   report(message: unknown): void;
+  /** `ready` may have changed; callable from I/O callbacks. */
+  wake(): void;
+  /** Something failed outside of any call: the job fails. */
+  fail(error: Error): void;
 }
 
-export interface SinkWriter<C = unknown> {
+export interface SinkWriter<C = unknown, W = unknown> {
+  /** False: takes no rows now (its buffer is full and on its way); `WriterContext.wake` says when to ask again. Absent: always ready. */
+  ready?(): boolean;
   /** The rows that count (`RecordBatch.selection`). Copy what you keep. */
   write(batch: RecordBatch): void;
   /** Called when the subtask has nothing else to do, and at least every 100 ms: interactive sinks send what they hold back. */
@@ -39,13 +64,25 @@ export interface SinkWriter<C = unknown> {
    * fetches in time is dropped here). Plain data in and out.
    */
   inspect?(query: unknown): unknown;
-  /** Closes what is staged and hands it over. Everything written before belongs to it. */
-  prepareCommit(): C[];
+  /**
+   * Closes what is staged and hands it over, safe against any failure of this process and its machine once the answer is there. Everything
+   * written before the call belongs to it, nothing written behind it does, even where the answer takes a while.
+   */
+  prepareCommit(): Eventually<C[]>;
+  /** What a writer that goes on from here must know, right behind `prepareCommit` was called. */
+  snapshot?(): W;
   /** The job ends or fails; what was not handed over by `prepareCommit` is discarded, not published. */
   close(): void;
 }
 
 export interface Committer<C = unknown> {
-  /** Makes staged work visible. Idempotent; throws when it cannot. */
-  commit(committables: readonly C[]): void;
+  /**
+   * Makes staged work visible. Idempotent. Throws (rejects) when it cannot; gives those that may succeed if tried again, which happens up to
+   * `COMMIT_RETRIES` times (`flink-reference` §8.1), and an empty list where all is done.
+   */
+  commit(committables: readonly C[]): Eventually<readonly C[]>;
+  close?(): void;
 }
+
+/** Flink's `sink.committer.retries`. */
+export const COMMIT_RETRIES = 10;

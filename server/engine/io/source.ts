@@ -33,6 +33,12 @@ export interface Source<F extends Fields = Fields, S extends Split = Split> {
 export interface EnumeratorContext<S extends Split> {
   readonly parallelism: number;
   readonly clock: Clock;
+  /**
+   * What `Enumerator.snapshot` gave at the checkpoint from which the job goes on; null: the job begins. Splits that readers had then come back
+   * to readers by themselves, to the same subtask if the parallelism is the same; the enumerator deals the others, and tells readers
+   * again that there are no more.
+   */
+  readonly restored: unknown;
   assign(subtask: number, split: S): void;
   /** That reader will get no more splits; it ends when it has read what it has. */
   noMoreSplits(subtask: number): void;
@@ -51,6 +57,8 @@ export interface Enumerator {
   onControl?(event: unknown): void;
   /** From a reader's `ReaderContext.send`. */
   onReaderEvent?(subtask: number, event: unknown): void;
+  /** Plain data: what is not assigned yet, and whatever `onControl` has changed. What it assigned before belongs to the readers. */
+  snapshot?(): unknown;
   close(): void;
 }
 
@@ -94,6 +102,11 @@ export interface SourceReader<S extends Split = Split> {
   poll(batch: RecordBatch): Poll;
   /** Processing time in ms at which `poll` will have something after it said WAIT; Infinity: only `wake` knows. */
   readonly wakeAt: number;
+  /**
+   * Every split that is not read to its end, as it goes on behind the last row that was polled: plain data with the split's own `id`. Given to
+   * `addSplit` of any reader, in another process too, it gives the very rows that were still to come. Called between polls.
+   */
+  snapshot?(): readonly S[];
   /** The dictionary was swept: forget every code that you did not hold. */
   onDictionarySwept?(): void;
   /** From the enumerator's `EnumeratorContext.send`. */

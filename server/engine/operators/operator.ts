@@ -53,6 +53,10 @@ export interface OperatorContext {
   own(dictionary: Dictionary): void;
   /** Plain data to the main thread. */
   report(message: unknown): void;
+  /** The job takes checkpoints: what sinks stage becomes visible with them. */
+  readonly checkpointing: boolean;
+  /** Something failed outside of any call: the job fails. Callable from I/O callbacks. */
+  fail(error: Error): void;
   /** The operator has something to do again (`resume`, a timer that moved); callable from I/O callbacks. */
   wake(): void;
 }
@@ -116,8 +120,9 @@ export abstract class Operator {
   /**
    * All state, as of now; only called between elements, while not pending. What is emitted already is not part of it. Later where state has
    * to be read from somewhere; the operator may go on meanwhile. Of an operator without state of its own: the last watermark of its input.
+   * `checkpoint`: its number; they rise.
    */
-  snapshot(): Eventually<OperatorSnapshot> {
+  snapshot(_checkpoint: number): Eventually<OperatorSnapshot> {
     return { ...EMPTY_SNAPSHOT, watermark: this.inputWatermark };
   }
 
@@ -128,6 +133,12 @@ export abstract class Operator {
   restore(snapshots: readonly OperatorSnapshot[]): void {
     this.context.cells[OperatorCell.INPUT_WATERMARK] = restoredWatermark(snapshots);
   }
+
+  /** That checkpoint is complete, and so is whatever belongs to the ones before: the news of some may have been lost (`flink-reference` §4.2). */
+  notifyComplete(_checkpoint: number): void {}
+
+  /** That checkpoint will never be complete. What was taken out for it belongs to the next one. */
+  notifyAborted(_checkpoint: number): void {}
 
   /** Something outside owes an answer, and will call `wake`: there is no use in moving a manual clock before. */
   get awaiting(): boolean {

@@ -54,6 +54,8 @@ function open(steps: ((batch: Parameters<SourceReader['poll']>[0], context: Read
     splits,
     own: () => {},
     report: () => {},
+    checkpointing: false,
+    fail: () => {},
     wake: () => told.push('wake'),
   });
   return { operator, splits, consumer, told, log, cells };

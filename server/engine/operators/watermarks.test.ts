@@ -308,6 +308,8 @@ describe('without credits', () => {
       splits,
       own: () => {},
       report: () => {},
+      checkpointing: false,
+      fail: () => {},
       wake: () => {},
     });
     for (let t = 200; t <= 1000; t += 200) operator.onTimer(t);

@@ -218,6 +218,7 @@ export class JobMaster {
       this.#enumerators.set(
         vertex,
         source.createEnumerator({
+          restored: null,
           parallelism: v.parallelism,
           clock: this.#clock,
           assign: (index: number, split: Split) => this.#command({ vertex, index }, { type: 'add-split', split }),

@@ -94,6 +94,7 @@ export class LocalExecutor {
       if (!source) continue;
       const subtask = (i: number): Subtask => this.#subtasks.find((s) => s.vertex === v && s.index === i) as Subtask;
       const enumerator = source.createEnumerator({
+        restored: null,
         parallelism: v.parallelism,
         clock: this.clock,
         assign: (i: number, split: Split) => subtask(i).addSplit(split),

@@ -98,6 +98,8 @@ export function openChain(parts: ChainParts): Chain {
       own: (dictionary) => dictionaries.push(dictionary),
       report: (message) => host.report(spec.id, message),
       wake: () => host.wake(),
+      checkpointing: false,
+      fail: parts.fail,
     });
     operator.start();
   }
