@@ -1,5 +1,6 @@
 /** Everything job master and task managers say to each other. Plain data; shared memory travels once, at deployment. */
 
+import type { CheckpointBarrier } from '#engine/exchange/barrier.ts';
 import type { Split } from '#engine/io/source.ts';
 import type { SubtaskId } from './task/wiring.ts';
 
@@ -24,13 +25,22 @@ export interface Deployment {
   readonly latencies: readonly (readonly SharedArrayBuffer[])[];
 }
 
-/** What happens to one subtask. */
+/** What happens to one subtask, between two elements. */
 export type SubtaskCommand =
   | { readonly type: 'add-split'; readonly split: Split }
   | { readonly type: 'no-more-splits' }
   | { readonly type: 'source-event'; readonly event: unknown }
   | { readonly type: 'allow'; readonly group: string; readonly watermark: number }
-  | { readonly type: 'stop' };
+  /** Of sources: ends the input where it is; what was read is processed to its end. */
+  | { readonly type: 'stop' }
+  /** Of sources: the barrier goes out. */
+  | { readonly type: 'checkpoint'; readonly barrier: CheckpointBarrier }
+  | { readonly type: 'checkpoint-complete'; readonly checkpoint: number }
+  | { readonly type: 'checkpoint-aborted'; readonly checkpoint: number }
+  /** The savepoint behind which nothing was to follow has failed. */
+  | { readonly type: 'go-on' }
+  /** Nothing is left to do but what operators wait for (commits under way). */
+  | { readonly type: 'finish' };
 
 export type ToTaskManager =
   | { readonly type: 'deploy'; readonly deployment: Deployment }

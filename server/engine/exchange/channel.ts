@@ -2,6 +2,7 @@
 
 import type { RecordBatch } from '../batch/record-batch.ts';
 import type { LatencyMarker } from '../metrics/latency.ts';
+import type { CheckpointBarrier } from './barrier.ts';
 
 /** Sending end. Elements arrive in the order in which they were written. */
 export interface ChannelWriter {
@@ -16,6 +17,9 @@ export interface ChannelWriter {
   idle(idle: boolean): void;
   /** It arrives behind everything written so far; what is written later may come before it. */
   marker(marker: LatencyMarker): void;
+  /** Behind everything written so far, and seen by the other side at once. */
+  barrier(barrier: CheckpointBarrier): void;
+  /** No rows follow; barriers may. */
   end(): void;
   /** Makes what was written visible to the other side. */
   flush(): void;

@@ -20,6 +20,8 @@ import type { Schema } from '../batch/schema.ts';
 import type { LatencyMarker } from '../metrics/latency.ts';
 import type { Consumer } from '../operators/output.ts';
 import { WatermarkValve } from '../time/watermark-valve.ts';
+import type { CheckpointBarrier } from './barrier.ts';
+import type { BarrierAligner } from './barrier-aligner.ts';
 import type { ChannelWriter } from './channel.ts';
 import { LocalStrings } from './local-strings.ts';
 import type { Ring } from './ring-layout.ts';
@@ -62,10 +64,15 @@ export class InputGate {
   #sweeps: () => boolean = () => true;
   /** Ring to look at first. */
   #turn = 0;
+  readonly #barriers: BarrierAligner | null;
+  /** Number of its first channel there. */
+  readonly #firstChannel: number;
 
-  /** `target` is the head of the chain. */
-  constructor(schema: Schema, channels: number, target: Consumer) {
+  /** `target` is the head of the chain, `barriers` the aligner of the task; without one barriers are of no concern. */
+  constructor(schema: Schema, channels: number, target: Consumer, barriers: BarrierAligner | null = null) {
     this.schema = schema;
+    this.#barriers = barriers;
+    this.#firstChannel = barriers?.addChannels(channels) ?? 0;
     this.#target = target;
     this.#channels = channels;
     this.#open = channels;
@@ -124,10 +131,15 @@ export class InputGate {
     return this.#delivery === null && this.#news.length === 0 && this.#target.ready();
   }
 
+  /** A barrier has come on this channel: what is behind it has to wait. */
+  blocked(channel: number): boolean {
+    return this.#barriers?.blocked(this.#firstChannel + channel) ?? false;
+  }
+
   /** A ring has something to read, or something is half-delivered. */
   get available(): boolean {
     if (this.#delivery !== null || this.#news.length > 0) return true;
-    for (const { reader } of this.#rings) if (reader.available) return true;
+    for (const { channel, reader } of this.#rings) if (reader.available && !this.blocked(channel)) return true;
     return this.#open === 0 && !this.#endDelivered;
   }
 
@@ -154,7 +166,7 @@ export class InputGate {
     for (let i = 0, at = this.#turn; i < rings.length; i++) {
       const ring = rings[at] as { channel: number; reader: RingReader };
       at = at + 1 === rings.length ? 0 : at + 1;
-      if (!ring.reader.available) continue;
+      if (!ring.reader.available || this.blocked(ring.channel)) continue;
       const watermark = this.#valve.watermarkOf(ring.channel);
       if (best === null || watermark < lowest) {
         best = ring;
@@ -217,6 +229,9 @@ export class InputGate {
       case 4:
         if (arrival.idle !== null) this.#valve.onIdle(arrival.idle, channel);
         return true;
+      case 5:
+        if (arrival.barrier !== null) this.acceptBarrier(channel, arrival.barrier);
+        return true;
       default:
         if (arrival.end) this.finish(channel);
         return false;
@@ -251,6 +266,10 @@ export class InputGate {
   acceptIdle(channel: number, idle: boolean): void {
     this.#valve.onIdle(idle, channel);
     this.#advance();
+  }
+
+  acceptBarrier(channel: number, barrier: CheckpointBarrier): void {
+    this.#barriers?.barrier(this.#firstChannel + channel, barrier);
   }
 
   finish(channel: number): void {
@@ -292,12 +311,12 @@ class LocalWriter implements ChannelWriter {
   }
 
   ready(): boolean {
-    return this.#gate.ready();
+    return this.#gate.ready() && !this.#gate.blocked(this.#channel);
   }
 
   write(batch: RecordBatch, rows: Int32Array | null, from: number, to: number): number {
     // Another channel of this gate may have taken the credits since whoever writes asked.
-    if (from === to || !this.#gate.ready()) return from;
+    if (from === to || !this.ready()) return from;
     const began = this.#nanos();
     const view = this.#view.show(batch);
     view.split = -1;
@@ -324,6 +343,10 @@ class LocalWriter implements ChannelWriter {
 
   idle(idle: boolean): void {
     this.#gate.acceptIdle(this.#channel, idle);
+  }
+
+  barrier(barrier: CheckpointBarrier): void {
+    this.#gate.acceptBarrier(this.#channel, barrier);
   }
 
   end(): void {

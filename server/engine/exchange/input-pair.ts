@@ -14,6 +14,7 @@ import type { Schema } from '../batch/schema.ts';
 import type { LatencyMarker } from '../metrics/latency.ts';
 import type { Consumer } from '../operators/output.ts';
 import { CombinedWatermark } from '../time/combined-watermark.ts';
+import type { BarrierAligner } from './barrier-aligner.ts';
 import { InputGate } from './input-gate.ts';
 import { RowWatermarks } from './row-watermarks.ts';
 
@@ -40,7 +41,12 @@ export class InputPair {
   #turn = 0;
 
   /** `channels`: how many come together in each gate. */
-  constructor(schemas: readonly [Schema, Schema], channels: readonly [number, number], target: PairConsumer) {
+  constructor(
+    schemas: readonly [Schema, Schema],
+    channels: readonly [number, number],
+    target: PairConsumer,
+    barriers: BarrierAligner | null = null,
+  ) {
     this.#target = target;
     this.#combined = new CombinedWatermark(2, {
       watermark: (watermark) => {
@@ -50,7 +56,8 @@ export class InputPair {
       idle: (idle) => this.#news.push({ kind: 'idle', idle }),
     });
     this.#rowWatermarks = new RowWatermarks(this.#combined);
-    const gate = (input: 0 | 1): InputGate => new InputGate(schemas[input], channels[input], new Side(this, input));
+    const gate = (input: 0 | 1): InputGate =>
+      new InputGate(schemas[input], channels[input], new Side(this, input), barriers);
     this.gates = [gate(0), gate(1)];
   }
 

@@ -40,6 +40,8 @@ class FakeChannel implements ChannelWriter {
     this.got.push(`marker ${markedAt}`);
   }
 
+  barrier(): void {}
+
   end(): void {
     this.got.push('end');
   }

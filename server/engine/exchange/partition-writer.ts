@@ -11,6 +11,7 @@ import type { ColumnKind } from '../batch/schema.ts';
 import type { Partitioner } from '../graph/job-graph.ts';
 import type { LatencyMarker } from '../metrics/latency.ts';
 import type { Consumer } from '../operators/output.ts';
+import type { CheckpointBarrier } from './barrier.ts';
 import type { ChannelWriter } from './channel.ts';
 import { javaHash, keyGroupOf, subtaskOf } from './key-groups.ts';
 
@@ -116,6 +117,11 @@ export class PartitionWriter implements Consumer {
   /** To one channel, whichever the partitioner: all of them would multiply markers from exchange to exchange. */
   marker(marker: LatencyMarker): void {
     (this.#channels[this.#random.below(this.#channels.length)] as ChannelWriter).marker(marker);
+  }
+
+  /** To every channel, whichever the partitioner. */
+  barrier(barrier: CheckpointBarrier): void {
+    for (const channel of this.#channels) channel.barrier(barrier);
   }
 
   end(): void {

@@ -8,7 +8,7 @@
  *
  * Free slots are the credits: `head - tail < SLOTS`. A full ring stops the producing subtask, never its thread. The order inside a slot:
  * new dictionary entries, the watermark before its rows, rows (with a watermark each if it moved in between), the watermark behind them,
- * latency markers, then a change of status or the end. What was ingested when is told once for all rows and once for the watermarks: the
+ * latency markers, then a change of status, a barrier or the end. What was ingested when is told once for all rows and once for the watermarks: the
  * oldest counts.
  *
  * A value too large for the text of a slot travels ahead in fragments, one slot each.
@@ -19,6 +19,7 @@
 
 import { BATCH_ROWS, BytesColumn, type ColumnData, RecordBatch } from '../batch/record-batch.ts';
 import type { ColumnKind, Schema } from '../batch/schema.ts';
+import type { CheckpointKind } from './barrier.ts';
 
 /** Measured: above 5 slots depth does not matter. */
 export const SLOTS = 8;
@@ -34,23 +35,36 @@ export function largeBytes(schema: Schema): number {
 }
 
 const CONTROL_BYTES = 192;
-const HEADER_BYTES = 64;
+const HEADER_BYTES = 128;
 const MARKER_BYTES = 8 * MARKER_WIDTH * SLOT_MARKERS;
 
 /** Positions in the control words (Int32). */
 export const Control = { HEAD: 0, TAIL: 16, PRODUCER_WAITS: 32 } as const;
 
 /** Positions in a slot's header as Int32 … */
-export const Header = { COUNT: 0, FLAGS: 1, ENTRIES: 2, TEXT: 3, PAYLOADS: 8, MARKERS: 9 } as const;
+export const Header = { COUNT: 0, FLAGS: 1, ENTRIES: 2, TEXT: 3, PAYLOADS: 8, MARKERS: 9, BARRIER_KIND: 18 } as const;
 /** … and as Float64. */
 export const HeaderTime = {
   WATERMARK_BEFORE: 2,
   WATERMARK_AFTER: 3,
   ROWS_INGESTED: 5,
   WATERMARKS_INGESTED: 6,
+  CHECKPOINT: 7,
+  TRIGGERED: 8,
 } as const;
 
-export const Flag = { WATERMARKS: 1, IDLE: 2, ACTIVE: 4, END: 8, FRAGMENT: 16, LAST_FRAGMENT: 32 } as const;
+export const Flag = {
+  WATERMARKS: 1,
+  IDLE: 2,
+  ACTIVE: 4,
+  END: 8,
+  FRAGMENT: 16,
+  LAST_FRAGMENT: 32,
+  BARRIER: 64,
+} as const;
+
+/** Kinds of barriers as numbers (`Header.BARRIER_KIND`). */
+export const BARRIER_KINDS: readonly CheckpointKind[] = ['checkpoint', 'savepoint', 'stop', 'drain'];
 
 export interface Slot {
   readonly header: Int32Array;

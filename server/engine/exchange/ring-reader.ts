@@ -4,7 +4,9 @@ import type { Dictionary } from '../batch/dictionary.ts';
 import { BATCH_ROWS, BytesColumn, RecordBatch } from '../batch/record-batch.ts';
 import type { Schema } from '../batch/schema.ts';
 import type { LatencyMarker } from '../metrics/latency.ts';
+import type { CheckpointBarrier, CheckpointKind } from './barrier.ts';
 import {
+  BARRIER_KINDS,
   Control,
   Flag,
   Header,
@@ -18,7 +20,7 @@ import {
 import { Encoding } from './ring-writer.ts';
 
 /**
- * A published slot, in the order in which its parts count: the watermark before its rows, rows, the watermark behind, markers, status or end.
+ * A published slot, in the order in which its parts count: the watermark before its rows, rows, the watermark behind, markers, status, barrier or end.
  */
 export interface Arrival {
   readonly watermarkBefore: number;
@@ -29,6 +31,7 @@ export interface Arrival {
   readonly watermarksIngestedAt: number;
   readonly markers: readonly LatencyMarker[];
   readonly idle: boolean | null;
+  readonly barrier: CheckpointBarrier | null;
   readonly end: boolean;
 }
 
@@ -98,6 +101,7 @@ export class RingReader {
         watermarksIngestedAt: slot.times[HeaderTime.WATERMARKS_INGESTED] as number,
         markers: readMarkers(slot),
         idle: (flags & Flag.IDLE) !== 0 ? true : (flags & Flag.ACTIVE) !== 0 ? false : null,
+        barrier: (flags & Flag.BARRIER) !== 0 ? readBarrier(slot) : null,
         end: (flags & Flag.END) !== 0,
       };
     }
@@ -208,6 +212,14 @@ function readMarkers({ header, markers }: Slot): readonly LatencyMarker[] {
     const [markedAt, source, subtask] = markers.subarray(i * MARKER_WIDTH) as unknown as [number, number, number];
     return { markedAt, source, subtask };
   });
+}
+
+function readBarrier({ header, times }: Slot): CheckpointBarrier {
+  return {
+    checkpoint: times[HeaderTime.CHECKPOINT] as number,
+    triggeredAt: times[HeaderTime.TRIGGERED] as number,
+    kind: BARRIER_KINDS[header[Header.BARRIER_KIND] as number] as CheckpointKind,
+  };
 }
 
 function translate(codes: Int32Array, table: Int32Array, into: Int32Array, count: number): void {

@@ -4,9 +4,11 @@ import type { Dictionary } from '../batch/dictionary.ts';
 import { BATCH_ROWS, type BytesColumn, NEVER_INGESTED, type RecordBatch } from '../batch/record-batch.ts';
 import type { Schema } from '../batch/schema.ts';
 import type { LatencyMarker } from '../metrics/latency.ts';
+import type { CheckpointBarrier } from './barrier.ts';
 import type { ChannelWriter } from './channel.ts';
 import { type CopyRows, makeCopyRows } from './copy-rows.ts';
 import {
+  BARRIER_KINDS,
   Control,
   Flag,
   Header,
@@ -122,6 +124,14 @@ export class RingWriter implements ChannelWriter {
 
   idle(idle: boolean): void {
     this.#flag(idle ? Flag.IDLE : Flag.ACTIVE);
+  }
+
+  barrier({ checkpoint, triggeredAt, kind }: CheckpointBarrier): void {
+    const slot = this.#slot() as Slot;
+    slot.times[HeaderTime.CHECKPOINT] = checkpoint;
+    slot.times[HeaderTime.TRIGGERED] = triggeredAt;
+    slot.header[Header.BARRIER_KIND] = BARRIER_KINDS.indexOf(kind);
+    this.#flag(Flag.BARRIER);
   }
 
   end(): void {

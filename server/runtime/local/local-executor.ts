@@ -6,14 +6,19 @@
 import { ManualClock } from '#base/clock.ts';
 import { WeirError } from '#base/errors.ts';
 import { Random } from '#base/random.ts';
+import type { CheckpointKind } from '#engine/exchange/barrier.ts';
+import type { CheckpointMode } from '#engine/exchange/barrier-aligner.ts';
 import { ringBytes } from '#engine/exchange/ring-layout.ts';
 import type { JobGraph } from '#engine/graph/job-graph.ts';
 import type { Enumerator, Split } from '#engine/io/source.ts';
 import type { StateBackendFactory } from '#engine/state/keyed-state.ts';
+import type { JobSnapshot } from '../job/job-snapshot.ts';
 import { WatermarkAlignmentCoordinator } from '../job/watermark-alignment.ts';
+import type { SubtaskCommand } from '../messages.ts';
 import { Step } from '../task/step.ts';
 import { type Subtask, SubtaskFailure } from '../task/subtask.ts';
 import { channelsOf, newCells, newLatencies, type SubtaskId, wire } from '../task/wiring.ts';
+import { LocalCheckpoints } from './local-checkpoints.ts';
 
 export interface LocalOptions {
   /** Draws which subtask steps next; the same seed gives the same run. */
@@ -23,6 +28,10 @@ export interface LocalOptions {
   readonly channels?: 'direct' | 'ring' | 'mixed';
   /** For jobs with `stateBackend: 'level'`. */
   readonly levelBackend?: StateBackendFactory;
+  /** The job takes checkpoints, whenever `checkpoint` is called. */
+  readonly checkpoints?: CheckpointMode;
+  /** The job goes on from here. */
+  readonly restored?: JobSnapshot;
 }
 
 export class LocalExecutor {
@@ -39,6 +48,8 @@ export class LocalExecutor {
   /** Readers may ask before the enumerators start. */
   readonly #earlyRequests: SubtaskId[] = [];
   readonly alignment: WatermarkAlignmentCoordinator;
+  readonly #checkpoints: LocalCheckpoints | null;
+  #lastCheckpoint = 0;
   #failure: unknown = null;
   /** Somebody has been woken since the last look. */
   #woken = false;
@@ -63,6 +74,8 @@ export class LocalExecutor {
       const edge = graph.edges[c.edge];
       return ring && edge !== undefined ? new SharedArrayBuffer(ringBytes(edge.schema)) : null;
     });
+    this.#checkpoints =
+      options.checkpoints === undefined ? null : new LocalCheckpoints(options.checkpoints, ids.length);
     this.#subtasks = wire({
       graph,
       subtasks: ids,
@@ -75,6 +88,8 @@ export class LocalExecutor {
         clock: this.clock,
         wake: () => this.#wake(),
         levelBackend: options.levelBackend ?? null,
+        checkpoints: this.#checkpoints?.linkOf(id) ?? null,
+        restored: options.restored?.operators ?? null,
         report: (operator, message) => this.reports.push({ operator, message }),
         enumerator: {
           requestSplit: () => {
@@ -87,19 +102,25 @@ export class LocalExecutor {
       }),
     });
     this.alignment = new WatermarkAlignmentCoordinator(graph, this.cells, (id, group, allowed) =>
-      this.#subtasks.find((s) => s.vertexIndex === id.vertex && s.index === id.index)?.allow(group, allowed),
+      this.#subtasks
+        .find((s) => s.vertexIndex === id.vertex && s.index === id.index)
+        ?.receive({
+          type: 'allow',
+          group,
+          watermark: allowed,
+        }),
     );
     for (const [vertex, v] of graph.vertices.entries()) {
-      const source = v.operators[0]?.source;
-      if (!source) continue;
+      const [head] = v.operators;
+      if (!head?.source) continue;
       const subtask = (i: number): Subtask => this.#subtasks.find((s) => s.vertex === v && s.index === i) as Subtask;
-      const enumerator = source.createEnumerator({
-        restored: null,
+      const enumerator = head.source.createEnumerator({
+        restored: options.restored?.enumerators.get(head.id) ?? null,
         parallelism: v.parallelism,
         clock: this.clock,
-        assign: (i: number, split: Split) => subtask(i).addSplit(split),
-        noMoreSplits: (i) => subtask(i).noMoreSplits(),
-        send: (i, event) => subtask(i).sourceEvent(event),
+        assign: (i: number, split: Split) => subtask(i).receive({ type: 'add-split', split }),
+        noMoreSplits: (i) => subtask(i).receive({ type: 'no-more-splits' }),
+        send: (i, event) => subtask(i).receive({ type: 'source-event', event }),
         fail: (error) => {
           this.#failure = error;
         },
@@ -189,9 +210,50 @@ export class LocalExecutor {
     this.close();
   }
 
+  /** Triggers a checkpoint: barriers start from the sources. Sinks commit what belongs to it with `completed`. */
+  trigger(kind: CheckpointKind = 'checkpoint'): void {
+    const barrier = { checkpoint: ++this.#lastCheckpoint, triggeredAt: this.clock.now(), kind };
+    const enumerators = this.graph.vertices.flatMap(({ operators: [head] }, vertex): [string, unknown][] =>
+      head?.source ? [[head.id, this.#enumerators.get(vertex)?.snapshot?.() ?? null]] : [],
+    );
+    this.#checkpoints?.begin(barrier, new Map(enumerators));
+    for (const subtask of this.#subtasks)
+      if (subtask.gates.length === 0) subtask.receive({ type: 'checkpoint', barrier });
+  }
+
+  /** The checkpoint triggered last, put together; its barriers must be through. */
+  collect(): Promise<JobSnapshot> {
+    if (this.#checkpoints === null)
+      throw new WeirError('NO_CHECKPOINTS', `Job ${this.graph.name} takes no checkpoints.`);
+    return this.#checkpoints.collect();
+  }
+
+  /** A whole checkpoint at the present time. */
+  checkpoint(kind: CheckpointKind = 'checkpoint'): Promise<JobSnapshot> {
+    this.trigger(kind);
+    this.settle();
+    return this.collect();
+  }
+
+  /** The checkpoint triggered last is complete. */
+  completed(): void {
+    this.command({ type: 'checkpoint-complete', checkpoint: this.#lastCheckpoint });
+    this.settle();
+  }
+
+  /** To every subtask. */
+  command(command: SubtaskCommand): void {
+    for (const subtask of this.#subtasks) subtask.receive(command);
+  }
+
+  /** Every subtask has seen the end of its input, and waits for the last checkpoint. */
+  get inputEnded(): boolean {
+    return this.#checkpoints?.allEnded ?? false;
+  }
+
   /** Ends the input where it is; `run` then lets everything read so far go through. */
   stop(): void {
-    for (const subtask of this.#subtasks) subtask.stop();
+    this.command({ type: 'stop' });
   }
 
   /** To the next instant at which something is to do. */

@@ -153,6 +153,8 @@ export class TaskManager {
           clock: systemClock,
           wake: () => this.#bell.ring(),
           levelBackend: this.#levelBackend,
+          checkpoints: null,
+          restored: null,
           report: (operator, message) => this.#port.send({ type: 'report', job, id, operator, message }),
           enumerator: {
             requestSplit: () => this.#port.send({ type: 'split-request', job, id }),
@@ -174,24 +176,7 @@ export class TaskManager {
 
   #command(job: number, id: SubtaskId, command: SubtaskCommand): void {
     const subtask = this.#jobs.get(job)?.subtasks.find((s) => s.vertexIndex === id.vertex && s.index === id.index);
-    if (subtask === undefined) return;
-    switch (command.type) {
-      case 'add-split':
-        subtask.addSplit(command.split);
-        break;
-      case 'no-more-splits':
-        subtask.noMoreSplits();
-        break;
-      case 'source-event':
-        subtask.sourceEvent(command.event);
-        break;
-      case 'allow':
-        subtask.allow(command.group, command.watermark);
-        break;
-      case 'stop':
-        subtask.stop();
-        break;
-    }
+    subtask?.receive(command);
   }
 
   #inspect(job: number, request: number, operator: string, query: unknown): void {

@@ -98,9 +98,11 @@ export function openChain(parts: ChainParts): Chain {
       own: (dictionary) => dictionaries.push(dictionary),
       report: (message) => host.report(spec.id, message),
       wake: () => host.wake(),
-      checkpointing: false,
+      checkpointing: host.checkpoints !== null,
       fail: parts.fail,
     });
+    const restored = host.restored?.get(spec.id);
+    if (restored !== undefined) operator.restore(restored);
     operator.start();
   }
   return { places: made as ChainedOperator[], source, dictionaries };

@@ -6,25 +6,30 @@
  * A subtask never blocks and never waits: whoever drives it (a task manager's loop, the local executor) calls `step` while there is work and
  * learns from the outcome and from `wakeAt` when there may be some again.
  *
- * Thread contract: one thread. Only `mail` may be called from I/O callbacks of the same thread.
+ * Thread contract: one thread. Only `receive` may be called from I/O callbacks of the same thread.
  */
 
 import { messageOf } from '#base/errors.ts';
 import { Dictionary } from '#engine/batch/dictionary.ts';
 import { NEVER_INGESTED, type RecordBatch } from '#engine/batch/record-batch.ts';
+import type { CheckpointBarrier } from '#engine/exchange/barrier.ts';
+import type { Alignment } from '#engine/exchange/barrier-aligner.ts';
 import type { ChannelWriter } from '#engine/exchange/channel.ts';
 import type { InputGate } from '#engine/exchange/input-gate.ts';
 import { InputPair, type PairConsumer } from '#engine/exchange/input-pair.ts';
 import { PartitionWriter } from '#engine/exchange/partition-writer.ts';
 import type { JobGraph, JobVertex } from '#engine/graph/job-graph.ts';
-import { Poll, type Split } from '#engine/io/source.ts';
+import { Poll } from '#engine/io/source.ts';
 import { OperatorCell, operatorCells, TaskCell } from '#engine/metrics/cells.ts';
 import type { LatencyMarker } from '#engine/metrics/latency.ts';
 import type { ChainedOperator } from '#engine/operators/chained-operator.ts';
 import type { Operator } from '#engine/operators/operator.ts';
 import type { SourceOperator } from '#engine/operators/source.ts';
+import type { SubtaskCommand } from '../messages.ts';
+import { Mailbox } from './mailbox.ts';
 import { openChain } from './open-chain.ts';
 import { Step } from './step.ts';
+import { type ChainSnapshot, SubtaskCheckpoints } from './subtask-checkpoints.ts';
 import type { SubtaskHost } from './subtask-host.ts';
 import { type TaskInput, taskInput } from './task-input.ts';
 import { TaskTime } from './task-time.ts';
@@ -64,8 +69,15 @@ export class Subtask implements PairConsumer {
   readonly #writers = new Map<number, PartitionWriter>();
   #writerList: PartitionWriter[] = [];
   #source: SourceOperator | null = null;
-  readonly #mail: (() => void)[] = [];
+  readonly #mailbox: Mailbox;
+  readonly #checkpoints: SubtaskCheckpoints;
   #dictionaries: readonly Dictionary[] = [];
+  /** Everything has been read and has gone through; with checkpoints the last one is still to come. */
+  #ended = false;
+  /** A savepoint was taken behind which nothing follows. */
+  #suspended = false;
+  /** Told to finish, once no operator waits for an answer from outside. */
+  #finishing = false;
   #finished = false;
   /** What an operator could not throw, because it happened outside of any call. */
   #failure: Error | null = null;
@@ -93,7 +105,9 @@ export class Subtask implements PairConsumer {
     this.#time = new TaskTime(cells);
     this.#latencies = latencies;
     this.#host = host;
-    this.#input = taskInput(graph, this.vertex, channels, this);
+    this.#mailbox = new Mailbox(() => host.wake());
+    this.#checkpoints = new SubtaskCheckpoints(host.checkpoints, host.clock, () => host.wake());
+    this.#input = taskInput(graph, this.vertex, channels, this, this.#checkpoints.aligner);
   }
 
   /** One per input of the head; none of sources. */
@@ -147,32 +161,48 @@ export class Subtask implements PairConsumer {
     return this.#finished;
   }
 
-  /** Called between elements, in order: splits, control, questions. */
-  mail(task: () => void): void {
-    this.#mail.push(task);
-    this.#host.wake();
+  /**
+   * Takes effect between elements, in order. A checkpoint is triggered between two batches: what comes behind it, splits above all, belongs
+   * behind its barrier.
+   */
+  receive(command: SubtaskCommand): void {
+    this.#mailbox.post(() => this.#perform(command), command.type === 'checkpoint');
   }
 
-  addSplit(split: Split): void {
-    this.mail(() => this.#source?.addSplit(split));
-  }
-
-  noMoreSplits(): void {
-    this.mail(() => this.#source?.noMoreSplits());
-  }
-
-  /** How far its source may read, by alignment group. */
-  allow(group: string, watermark: number): void {
-    this.mail(() => this.#source?.allow(group, watermark));
-  }
-
-  sourceEvent(event: unknown): void {
-    this.mail(() => this.#source?.onEvent(event));
-  }
-
-  /** Ends the input where it is; what was read is processed to its end. */
-  stop(): void {
-    this.mail(() => this.#source?.stop());
+  #perform(command: SubtaskCommand): void {
+    switch (command.type) {
+      case 'add-split':
+        this.#source?.addSplit(command.split);
+        break;
+      case 'no-more-splits':
+        this.#source?.noMoreSplits();
+        break;
+      case 'source-event':
+        this.#source?.onEvent(command.event);
+        break;
+      case 'allow':
+        this.#source?.allow(command.group, command.watermark);
+        break;
+      case 'stop':
+        this.#source?.stop();
+        break;
+      case 'checkpoint':
+        this.#snapshot(command.barrier, null);
+        break;
+      case 'checkpoint-complete':
+        for (const operator of this.#operators) operator.notifyComplete(command.checkpoint);
+        break;
+      case 'checkpoint-aborted':
+        this.#checkpoints.aligner.abort(command.checkpoint);
+        for (const operator of this.#operators) operator.notifyAborted(command.checkpoint);
+        break;
+      case 'go-on':
+        this.#suspended = false;
+        break;
+      case 'finish':
+        this.#finishing = true;
+        break;
+    }
   }
 
   /** Works on finished subtasks too: their last numbers stay readable until the job is gone. */
@@ -183,7 +213,7 @@ export class Subtask implements PairConsumer {
 
   /** Processing time in ms at which `step` has something to do even if nothing comes in; Infinity: never. */
   get wakeAt(): number {
-    if (this.#finished) return Number.POSITIVE_INFINITY;
+    if (this.#finished || this.#ended || this.#suspended) return Number.POSITIVE_INFINITY;
     let at =
       this.#source === null || this.#source.ended
         ? Number.POSITIVE_INFINITY
@@ -213,8 +243,9 @@ export class Subtask implements PairConsumer {
 
   #work(began: number): Step {
     if (this.#failure !== null) throw this.#failure;
-    while (this.#mail.length > 0) (this.#mail.shift() as () => void)();
-    let worked = false;
+    let worked = this.#mailbox.read(() => this.ready());
+    if (this.#finishing) return this.#tryToFinish(began);
+    if (this.#suspended) return Step.IDLE;
     if (this.#stuck()) {
       this.#resume();
       if (this.#stuck()) return this.#quiet(began, Step.BACKPRESSURED);
@@ -223,6 +254,7 @@ export class Subtask implements PairConsumer {
     if (this.#runTimers()) worked = true;
     if (!this.#allReady()) return this.#quiet(began, Step.BACKPRESSURED);
     this.#sweep();
+    if (this.#snapshotIfAligned()) return Step.WORKED;
     const outcome = this.#source !== null ? this.#pollSource(this.#source) : this.#pollInput(this.#input as TaskInput);
     if (this.#done(began)) return Step.FINISHED;
     if (outcome === Step.WORKED || worked) {
@@ -235,6 +267,7 @@ export class Subtask implements PairConsumer {
 
   #pollSource(source: SourceOperator): Step {
     const head = this.#chain[0] as ChainedOperator;
+    if (this.#ended) return Step.IDLE;
     if (source.ended) {
       if (!head.ended && !head.pending) head.end();
       return Step.WORKED;
@@ -337,11 +370,45 @@ export class Subtask implements PairConsumer {
     this.#input?.sweep();
   }
 
+  #snapshotIfAligned(): boolean {
+    const { aligner } = this.#checkpoints;
+    const { aligned } = aligner;
+    if (aligned === null || !(this.#input as TaskInput).ready()) return false;
+    this.#snapshot(aligned.barrier, aligned);
+    aligner.release();
+    return true;
+  }
+
+  #snapshot(barrier: CheckpointBarrier, alignment: Alignment | null): void {
+    this.#suspended = barrier.kind === 'stop';
+    const emit = (one: CheckpointBarrier): void => {
+      for (const writer of this.#writerList) writer.barrier(one);
+    };
+    const operators = (): ChainSnapshot['operators'] =>
+      this.#operators.map((operator, o) => ({
+        operator: this.vertex.operators[o]?.id as string,
+        snapshot: operator.snapshot(barrier.checkpoint),
+      }));
+    this.#checkpoints.take({ barrier, emit, operators, ended: this.#ended }, alignment);
+  }
+
+  #tryToFinish(began: number): Step {
+    if (this.#operators.some((operator) => operator.awaiting)) return Step.IDLE;
+    this.#tellQuiet(began);
+    this.#finished = true;
+    this.cells[TaskCell.PHASE] = 2;
+    return Step.FINISHED;
+  }
+
+  /** Whether the subtask has finished. */
   #done(began: number): boolean {
-    if (!(this.#chain[0] as ChainedOperator).ended || this.#stuck()) return false;
+    if (this.#ended || !(this.#chain[0] as ChainedOperator).ended || this.#stuck()) return false;
     for (const place of this.#chain) if (!place.ended) return false;
     this.#flush(began);
     this.#tellQuiet(began);
+    this.#ended = true;
+    this.#checkpoints.ended();
+    if (this.#checkpoints.taken) return false;
     this.#finished = true;
     this.cells[TaskCell.PHASE] = 2;
     return true;

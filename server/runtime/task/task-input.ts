@@ -1,6 +1,7 @@
 /** What a task reads from: the gate of its one input, or a pair of gates. */
 
 import type { Schema } from '#engine/batch/schema.ts';
+import type { BarrierAligner } from '#engine/exchange/barrier-aligner.ts';
 import { InputGate } from '#engine/exchange/input-gate.ts';
 import { InputPair, type PairConsumer } from '#engine/exchange/input-pair.ts';
 import type { JobEdge, JobGraph, JobVertex } from '#engine/graph/job-graph.ts';
@@ -14,6 +15,7 @@ export function taskInput(
   vertex: JobVertex,
   channels: readonly number[],
   target: Consumer & PairConsumer,
+  barriers: BarrierAligner,
 ): TaskInput | null {
   const schemas: Schema[] = [];
   for (const e of vertex.inputs) {
@@ -22,6 +24,6 @@ export function taskInput(
   }
   const [first, second] = schemas;
   if (first === undefined) return null;
-  if (second === undefined) return new InputGate(first, channels[0] as number, target);
-  return new InputPair([first, second], channels as [number, number], target);
+  if (second === undefined) return new InputGate(first, channels[0] as number, target, barriers);
+  return new InputPair([first, second], channels as [number, number], target, barriers);
 }

@@ -1,0 +1,73 @@
+/** Checkpoints of a job in one thread, without files: what every subtask hands over is put together to one snapshot of the job. */
+
+import { WeirError } from '#base/errors.ts';
+import type { CheckpointBarrier } from '#engine/exchange/barrier.ts';
+import type { CheckpointMode } from '#engine/exchange/barrier-aligner.ts';
+import type { OperatorSnapshot } from '#engine/state/snapshot.ts';
+import type { JobSnapshot } from '../job/job-snapshot.ts';
+import type { ChainSnapshot, CheckpointLink } from '../task/subtask-checkpoints.ts';
+import type { SubtaskId } from '../task/wiring.ts';
+
+interface Taking {
+  readonly barrier: CheckpointBarrier;
+  readonly enumerators: ReadonlyMap<string, unknown>;
+  readonly snapshots: (ChainSnapshot & { readonly id: SubtaskId })[];
+}
+
+export class LocalCheckpoints {
+  readonly #mode: CheckpointMode;
+  readonly #subtasks: number;
+  #taking: Taking | null = null;
+  #ended = 0;
+
+  /** `subtasks`: how many take part. */
+  constructor(mode: CheckpointMode, subtasks: number) {
+    this.#mode = mode;
+    this.#subtasks = subtasks;
+  }
+
+  /** Every subtask has seen the end of its input. */
+  get allEnded(): boolean {
+    return this.#ended === this.#subtasks;
+  }
+
+  linkOf(id: SubtaskId): CheckpointLink {
+    return {
+      mode: this.#mode,
+      take: (snapshot) => {
+        if (this.#taking?.barrier.checkpoint === snapshot.barrier.checkpoint)
+          this.#taking.snapshots.push({ ...snapshot, id });
+      },
+      decline: (checkpoint, reason) => {
+        throw new WeirError('DECLINED', `Checkpoint ${checkpoint} was declined: ${reason}.`);
+      },
+      ended: () => {
+        this.#ended++;
+      },
+    };
+  }
+
+  begin(barrier: CheckpointBarrier, enumerators: ReadonlyMap<string, unknown>): void {
+    this.#taking = { barrier, enumerators, snapshots: [] };
+  }
+
+  /** Of the checkpoint that was begun, once every subtask has handed over its part. */
+  async collect(): Promise<JobSnapshot> {
+    const taking = this.#taking;
+    this.#taking = null;
+    if (taking === null || taking.snapshots.length < this.#subtasks) {
+      throw new WeirError(
+        'NOT_ALIGNED',
+        `Only ${taking?.snapshots.length ?? 0} of ${this.#subtasks} subtasks have taken their snapshot.`,
+      );
+    }
+    const operators = new Map<string, OperatorSnapshot[]>();
+    const inOrder = [...taking.snapshots].sort((a, b) => a.id.vertex - b.id.vertex || a.id.index - b.id.index);
+    for (const snapshot of inOrder) {
+      for (const { operator, snapshot: state } of snapshot.operators) {
+        operators.set(operator, [...(operators.get(operator) ?? []), await state]);
+      }
+    }
+    return { operators, enumerators: taking.enumerators };
+  }
+}
