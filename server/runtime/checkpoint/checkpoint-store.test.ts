@@ -1,0 +1,220 @@
+import { describe, expect, it } from 'vitest';
+import { Random } from '#base/random.ts';
+import { SimulatedDisk } from '#testing/simulated-disk.ts';
+import { CheckpointingJob, processNamed, readAll, statesAt } from '#testing/stored-checkpoints.ts';
+import { openSavepoint } from './savepoints.ts';
+
+const ROOT = '/data/readings';
+
+function newDisk(seed = 1): SimulatedDisk {
+  return new SimulatedDisk({ random: new Random(seed) });
+}
+
+/** Runs what a process does with the disk. */
+function onDisk<T>(machine: SimulatedDisk, task: (disk: ReturnType<SimulatedDisk['mount']>) => Promise<T>): Promise<T> {
+  return machine.run(task(machine.mount()));
+}
+
+describe('the store of checkpoints', () => {
+  it('CS1 a completed checkpoint gives back, in the next process, what was written, bit by bit', async () => {
+    const machine = newDisk();
+    await onDisk(machine, async (disk) => {
+      const job = await CheckpointingJob.open(disk);
+      const checkpoint = await job.take(1);
+      expect(checkpoint).toMatchObject({ id: 1, kind: 'checkpoint', path: `${ROOT}/chk-1`, origin: null });
+      await job.store.close();
+    });
+    await onDisk(machine, async (disk) => {
+      const job = await CheckpointingJob.open(disk);
+      const { checkpoint, skipped } = await job.store.latest();
+      expect(skipped).toEqual([]);
+      expect(checkpoint).toMatchObject({ id: 1, triggeredAt: 100, job: { name: 'readings', params: { seed: 7 } } });
+      expect(checkpoint && (await job.read(checkpoint))).toEqual(statesAt(1));
+      expect(job.store.nextCheckpoint).toBe(2);
+    });
+  });
+
+  it('CS2 as many are kept as were asked for, and nothing of the others', async () => {
+    const machine = newDisk();
+    await onDisk(machine, async (disk) => {
+      const job = await CheckpointingJob.open(disk);
+      for (let id = 1; id <= 4; id++) await job.take(id);
+      await job.store.close();
+      expect(job.store.list().map(({ id }) => id)).toEqual([3, 4]);
+    });
+    expect(machine.files().filter((path) => !/chk-[34]|shared/.test(path))).toEqual([]);
+  });
+
+  it('CS3 wherever the machine stops, what completed last is there, whole, or the one before it', async () => {
+    const fates = new Map<number, number>();
+    let stops = 0;
+    for (let stop = 0, ended = false; !ended; stop++) {
+      const machine = newDisk(stop + 1);
+      let told = 0;
+      const life = async (): Promise<void> => {
+        const job = await CheckpointingJob.open(machine.mount(), { retained: 1 });
+        for (let id = 1; id <= 3; id++) {
+          await job.take(id);
+          told = id;
+        }
+        await job.store.close();
+        ended = true;
+      };
+      void life();
+      while (machine.operations < stop) {
+        await new Promise((resolve) => setImmediate(resolve));
+        if (!machine.step()) break;
+      }
+      await new Promise((resolve) => setImmediate(resolve));
+      machine.crash();
+      stops++;
+      await onDisk(machine, async (disk) => {
+        const job = await CheckpointingJob.open(disk, { retained: 1, process: processNamed('2') });
+        const { checkpoint, skipped } = await job.store.latest();
+        expect({ stop, skipped }).toEqual({ stop, skipped: [] });
+        const id = checkpoint?.id ?? 0;
+        expect([told, told + 1]).toContain(id);
+        fates.set(id, (fates.get(id) ?? 0) + 1);
+        if (checkpoint !== null) expect(await job.read(checkpoint)).toEqual(statesAt(id));
+        await job.take(job.store.nextCheckpoint);
+        await job.store.close();
+      });
+      // Nothing is left lying about: the next checkpoint removes all others.
+      const directories = new Set(machine.files().map((path) => /chk-\d+/.exec(path)?.[0] ?? path));
+      expect({ stop, files: directories.size }).toEqual({ stop, files: 1 });
+    }
+    expect(stops).toBeGreaterThan(50);
+    expect([...fates.keys()].sort()).toEqual([0, 1, 2, 3]);
+  });
+
+  it('CS4 a damaged or missing file is found, and the one before is taken and named', async () => {
+    for (const spoil of ['flip', 'remove', 'shorten', 'metadata'] as const) {
+      const machine = newDisk();
+      await onDisk(machine, async (disk) => {
+        const job = await CheckpointingJob.open(disk);
+        for (let id = 1; id <= 2; id++) await job.take(id);
+        await job.store.close();
+      });
+      const path = `${ROOT}/chk-2/0-1.state`;
+      if (spoil === 'flip') machine.flip(path);
+      if (spoil === 'metadata') machine.flip(`${ROOT}/chk-2/_metadata`, 300);
+      if (spoil === 'remove') await onDisk(machine, (disk) => disk.remove(path));
+      if (spoil === 'shorten') {
+        await onDisk(machine, async (disk) => {
+          const bytes = await disk.read(path);
+          await disk.remove(path);
+          await disk.write(path, [bytes.subarray(0, -1)]);
+        });
+      }
+      await onDisk(machine, async (disk) => {
+        const job = await CheckpointingJob.open(disk, { process: processNamed('2') });
+        const { checkpoint, skipped } = await job.store.latest();
+        expect(checkpoint?.id).toBe(1);
+        expect(skipped).toMatchObject([{ id: 2, path: `${ROOT}/chk-2` }]);
+        expect(skipped[0]?.reason).toContain(spoil === 'metadata' ? 'chk-2/_metadata is damaged' : 'chk-2/0-1.state ');
+        // It is not tried again, even where it would be whole by then: the job has gone on from another one.
+        expect(job.store.list().map(({ id }) => id)).toEqual([1]);
+        expect(job.store.nextCheckpoint).toBe(3);
+        await job.take(3);
+        await job.store.close();
+      });
+      await onDisk(machine, async (disk) => {
+        const job = await CheckpointingJob.open(disk, { process: processNamed('3') });
+        expect(job.store.list().map(({ id }) => id)).toEqual([1, 3]);
+        expect(machine.files().filter((file) => file.includes('chk-2'))).toEqual([]);
+      });
+    }
+  });
+
+  it('CS5 where none can be restored, all are named and none is given up', async () => {
+    const machine = newDisk();
+    await onDisk(machine, async (disk) => {
+      const job = await CheckpointingJob.open(disk);
+      for (let id = 1; id <= 2; id++) await job.take(id);
+      for (let id = 1; id <= 2; id++) machine.flip(`${ROOT}/chk-${id}/0-0.state`, 5);
+      const { checkpoint, skipped } = await job.store.latest();
+      expect(checkpoint).toBeNull();
+      expect(skipped.map(({ id }) => id)).toEqual([2, 1]);
+      expect(job.store.list().map(({ id }) => id)).toEqual([1, 2]);
+    });
+  });
+
+  it('CS6 a disk that lies about what it has synced ends in the checkpoint before, and a word about it', async () => {
+    let fallen = 0;
+    for (let seed = 1; seed <= 60; seed++) {
+      const machine = newDisk(seed);
+      await onDisk(machine, async (disk) => {
+        const job = await CheckpointingJob.open(disk, { retained: 3 });
+        await job.take(1);
+        machine.faults.lies = 0.5;
+        for (let id = 2; id <= 3; id++) await job.take(id);
+      });
+      machine.crash();
+      machine.faults.lies = 0;
+      await onDisk(machine, async (disk) => {
+        const job = await CheckpointingJob.open(disk, { retained: 3, process: processNamed('2') });
+        const { checkpoint, skipped } = await job.store.latest();
+        const id = checkpoint?.id as number;
+        expect(await job.read(checkpoint as NonNullable<typeof checkpoint>)).toEqual(statesAt(id));
+        expect(skipped.every((one) => one.id > id && one.reason.includes(`chk-${one.id}/`))).toBe(true);
+        if (skipped.length > 0) fallen++;
+      });
+    }
+    expect(fallen).toBeGreaterThan(10);
+  });
+
+  it('CS7 what was written for a checkpoint that is given up goes, also what comes late', async () => {
+    const machine = newDisk();
+    await onDisk(machine, async (disk) => {
+      const job = await CheckpointingJob.open(disk);
+      await job.take(1);
+      await job.write(2);
+      await job.store.discard(2);
+      expect(machine.files().filter((path) => path.includes('chk-2'))).toEqual([]);
+      await job.write(2);
+      await job.take(3);
+      await job.store.settled();
+      expect(machine.files().filter((path) => path.includes('chk-2'))).toEqual([]);
+      expect(job.store.list().map(({ id }) => id)).toEqual([1, 3]);
+    });
+  });
+
+  it('CS8 a savepoint is whole in itself, appears when it is complete, and counts for nothing else', async () => {
+    const machine = newDisk();
+    await onDisk(machine, async (disk) => {
+      const job = await CheckpointingJob.open(disk, { retained: 1 });
+      await job.take(1);
+      const savepoint = await job.take(2, 'savepoint');
+      expect(savepoint.path).toMatch(/^\/data\/savepoint-readings-[0-9a-f]{12}$/);
+      expect(job.store.list().map(({ id }) => id)).toEqual([1]);
+      for (let id = 3; id <= 4; id++) await job.take(id);
+      await job.store.close();
+      // Moved by its owner to somewhere else.
+      await disk.rename(savepoint.path, '/elsewhere');
+      const opened = await openSavepoint(disk, '/elsewhere');
+      expect(opened).toMatchObject({ id: 2, kind: 'savepoint', root: '/elsewhere' });
+      expect(await readAll(disk, opened)).toEqual(statesAt(2));
+    });
+  });
+
+  it('CS9 two processes do not use one directory; one that has died does not hold it', async () => {
+    const machine = newDisk();
+    await onDisk(machine, async (disk) => {
+      const first = await CheckpointingJob.open(disk, { process: processNamed('11') });
+      await expect(CheckpointingJob.open(disk, { process: processNamed('12', ['11']) })).rejects.toThrow(
+        `${ROOT} is used by process 11. Stop it first, or give this job another directory for its checkpoints.`,
+      );
+      await expect(CheckpointingJob.open(disk, { process: processNamed('11') })).rejects.toThrow(
+        'another job of this process',
+      );
+      await first.take(1);
+      machine.kill();
+    });
+    await onDisk(machine, async (disk) => {
+      const next = await CheckpointingJob.open(disk, { process: processNamed('12', ['13']) });
+      expect(next.store.list().map(({ id }) => id)).toEqual([1]);
+      await next.store.close();
+    });
+    expect(machine.files().filter((path) => path.includes('lock'))).toEqual([]);
+  });
+});

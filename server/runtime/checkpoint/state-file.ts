@@ -1,0 +1,112 @@
+/**
+ * How the state of a subtask lies in a file.
+ *
+ *   [bytes of state]* [index of operator 1] [index of operator 2] …
+ *
+ * State comes in sections: one per key group, and one for what belongs to the operator itself (its watermark, its lists). The index of an
+ * operator tells for each section where its bytes are: pieces of this file, and of older files that already had them. Whoever restores reads
+ * the index of the operators it runs, and of the sections only those of its own key groups.
+ */
+
+import { hash } from 'node:crypto';
+import { crc32 } from 'node:zlib';
+import type { OperatorSnapshot, OperatorState } from '#engine/state/snapshot.ts';
+import { ByteReader, ByteWriter } from '#engine/state/value-codec.ts';
+import { CorruptState } from './storage-error.ts';
+
+/** A run of bytes. */
+export interface Extent {
+  /** 0: the file of the index; from 1 on: those of `SubtaskStateHandle.shared`. */
+  readonly file: number;
+  readonly offset: number;
+  readonly length: number;
+}
+
+export interface Section {
+  /** Key group, or `OWN`. */
+  readonly group: number;
+  readonly length: number;
+  readonly digest: Uint8Array;
+  readonly extents: readonly Extent[];
+}
+
+/** The section of what belongs to no key. */
+export const OWN = -1;
+const DIGEST_BYTES = 16;
+const CRC_BYTES = 4;
+const TWO_32 = 2 ** 32;
+
+/** Tells bytes apart: the first half of their SHA-256. */
+export function digestOf(bytes: Uint8Array): Uint8Array {
+  return hash('sha256', bytes, 'buffer').subarray(0, DIGEST_BYTES);
+}
+
+export function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
+  return Buffer.compare(a, b) === 0;
+}
+
+/** The state of an operator as bytes, section by section: its own, then key groups from the lowest on. */
+export function* sectionsOf(snapshot: OperatorSnapshot): Iterable<readonly [group: number, bytes: Uint8Array]> {
+  const own = new ByteWriter();
+  own.value({ watermark: snapshot.watermark, operator: snapshot.operator });
+  yield [OWN, own.take()];
+  for (const group of [...snapshot.keyed.keys()].sort((a, b) => a - b)) {
+    yield [group, snapshot.keyed.get(group) as Uint8Array];
+  }
+}
+
+/** What `sectionsOf` made of an operator's own state, without key groups. */
+export function ownState(bytes: Uint8Array): Omit<OperatorSnapshot, 'keyed'> {
+  return new ByteReader(bytes).value() as { watermark: number; operator: Record<string, OperatorState> };
+}
+
+export function encodeIndex(sections: readonly Section[]): Uint8Array {
+  const to = new ByteWriter(1024);
+  to.varint(sections.length);
+  for (const { group, length, digest, extents } of sections) {
+    to.varint(group - OWN);
+    whole(to, length);
+    to.bytes(digest);
+    to.varint(extents.length);
+    for (const { file, offset, length: run } of extents) {
+      to.varint(file);
+      whole(to, offset);
+      whole(to, run);
+    }
+  }
+  const index = new Uint8Array(to.length + CRC_BYTES);
+  index.set(to.written());
+  new DataView(index.buffer).setUint32(to.length, crc32(to.written()), true);
+  return index;
+}
+
+/** `where`: names the file and the operator, for errors. */
+export function decodeIndex(bytes: Uint8Array, where: string): Section[] {
+  const body = bytes.subarray(0, Math.max(0, bytes.length - CRC_BYTES));
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  if (bytes.length < CRC_BYTES || crc32(body) !== view.getUint32(body.length, true)) {
+    throw new CorruptState(`${where}: the index is damaged (its checksum is wrong).`);
+  }
+  const from = new ByteReader(body);
+  return Array.from({ length: from.varint() }, () => {
+    const group = from.varint() + OWN;
+    const length = readWhole(from);
+    const digest = from.bytes();
+    const extents = Array.from({ length: from.varint() }, () => {
+      return { file: from.varint(), offset: readWhole(from), length: readWhole(from) };
+    });
+    return { group, length, digest, extents };
+  });
+}
+
+/** A whole number from 0 to 2^53. Nearly all are below 2^31 and take what a varint takes. */
+function whole(to: ByteWriter, value: number): void {
+  const large = value >= TWO_32 / 2;
+  to.varint((value % (TWO_32 / 2)) * 2 + (large ? 1 : 0));
+  if (large) to.varint(Math.floor(value / (TWO_32 / 2)));
+}
+
+function readWhole(from: ByteReader): number {
+  const low = from.varint();
+  return (low >>> 1) + (low % 2 === 1 ? from.varint() * (TWO_32 / 2) : 0);
+}

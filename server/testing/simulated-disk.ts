@@ -1,0 +1,247 @@
+/**
+ * A disk in memory that does what disks do to those who trust them. Operations wait until `step` is called, which does one of them, drawn from
+ * the seed, and settles its promise: whoever drives a simulation decides when the disk makes progress, and one seed gives one history.
+ *
+ * What outlasts a crash is what the contract of `Disk` says and no more: contents that were synced, names in directories that were synced. Of
+ * everything else each piece survives or not by itself, files also in part. An fsync may lie.
+ */
+
+import type { Clock } from '#base/clock.ts';
+import type { Random } from '#base/random.ts';
+import type { ByteRange, Disk } from '#runtime/checkpoint/disk.ts';
+import { diskError, type FileNode, SimulatedTree } from './simulated-tree.ts';
+
+export type DiskOperation = keyof Disk;
+
+export interface SimulatedDiskOptions {
+  readonly random: Random;
+  /** With `delay`: operations are due that many ms of this clock after they were asked for. Without: at once, in any order. */
+  readonly clock?: Clock;
+  readonly delay?: () => number;
+}
+
+/** What is wrong with the disk just now; may be changed at any time. */
+export interface DiskFaults {
+  /** Bytes that fit; what is beyond ends in ENOSPC. */
+  capacity: number;
+  /** Code of the error an operation ends in (`EACCES`, `EROFS`, `EIO` …); null: none. */
+  refuse: (operation: DiskOperation, path: string) => string | null;
+  /** Share of syncs that say they have, and have not. */
+  lies: number;
+}
+
+interface Waiting {
+  readonly due: number;
+  /** Does it and settles the promise. */
+  readonly run: () => void;
+  /** The machine stops in the middle of it. */
+  readonly tear: () => void;
+}
+
+export class SimulatedDisk {
+  readonly faults: DiskFaults = { capacity: Number.POSITIVE_INFINITY, refuse: () => null, lies: 0 };
+  readonly #random: Random;
+  readonly #clock: Clock | null;
+  readonly #delay: () => number;
+  readonly #tree = new SimulatedTree();
+  #waiting: Waiting[] = [];
+  /** Operations done since it was made. */
+  #done = 0;
+  /** Processes that were killed talk to nobody. */
+  #life = 0;
+
+  constructor({ random, clock, delay }: SimulatedDiskOptions) {
+    this.#random = random;
+    this.#clock = clock ?? null;
+    this.#delay = delay ?? (() => 0);
+  }
+
+  /** The disk as a process sees it, until `crash` or `kill`: then nothing it asks for is done, and nothing it waits for comes. */
+  mount(): Disk {
+    const life = this.#life;
+    const ask = <T>(operation: DiskOperation, path: string, run: () => T, tear = () => {}): Promise<T> => {
+      if (life !== this.#life) return new Promise(() => {});
+      return this.#ask(operation, path, run, tear);
+    };
+    const tree = this.#tree;
+    return {
+      write: (path, pieces) =>
+        ask(
+          'write',
+          path,
+          () => this.#write(path, joined(pieces)),
+          () => this.#tearWrite(path, joined(pieces)),
+        ),
+      read: (path) => ask('read', path, () => tree.file(path).content.slice()),
+      readRanges: (path, ranges) => ask('readRanges', path, () => rangesOf(tree.file(path), ranges)),
+      rename: (from, to) => {
+        const run = (): void => tree.rename(from, to);
+        return ask('rename', from, run, run);
+      },
+      remove: (path) => {
+        const run = (): void => tree.remove(path);
+        return ask('remove', path, run, run);
+      },
+      makeDirectory: (path) => {
+        const make = (): void => {
+          for (const changed of tree.makeDirectory(path)) if (!this.#lying()) tree.sync(changed);
+        };
+        return ask('makeDirectory', path, make, () => tree.makeDirectory(path));
+      },
+      removeDirectory: (path) => {
+        const run = (): void => tree.removeDirectory(path);
+        return ask('removeDirectory', path, run, run);
+      },
+      list: (path) => ask('list', path, () => [...tree.directory(path).entries.keys()].sort()),
+      syncDirectory: (path) =>
+        ask('syncDirectory', path, () => {
+          const directory = tree.directory(path);
+          if (!this.#lying()) tree.sync(directory);
+        }),
+      exists: (path) => ask('exists', path, () => tree.find(path) !== null),
+    };
+  }
+
+  /** Operations that wait. */
+  get pending(): number {
+    return this.#waiting.length;
+  }
+
+  get operations(): number {
+    return this.#done;
+  }
+
+  /** When the next one is due, ms; Infinity: nothing waits. */
+  get nextAt(): number {
+    return Math.min(...this.#waiting.map(({ due }) => due));
+  }
+
+  /** Does one operation that is due; false: none is. */
+  step(): boolean {
+    const now = this.#now();
+    const due = this.#waiting.filter((operation) => operation.due <= now);
+    if (due.length === 0) return false;
+    const operation = due[this.#random.below(due.length)] as Waiting;
+    this.#waiting.splice(this.#waiting.indexOf(operation), 1);
+    this.#done++;
+    operation.run();
+    return true;
+  }
+
+  /** Steps until the promise is settled: for tests that drive nothing but the disk. */
+  async run<T>(task: Promise<T>): Promise<T> {
+    let settled = false;
+    const mark = (): void => {
+      settled = true;
+    };
+    task.then(mark, mark);
+    for (let idle = 0; idle < 100; ) {
+      await new Promise((resolve) => setImmediate(resolve));
+      if (settled) return task;
+      idle = this.step() ? 0 : idle + 1;
+    }
+    throw new Error('What is waited for does not come: the disk has nothing left to do.');
+  }
+
+  /** The process is killed: what it was about to do is done, or not, or in part. What it had done stays. */
+  kill(): void {
+    this.#life++;
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const { tear } of waiting) if (this.#random.next() < 0.5) tear();
+  }
+
+  /** The machine stops: as `kill`, and of what was not synced anything may be missing. */
+  crash(): void {
+    this.kill();
+    this.#tree.lose(
+      () => this.#random.next() < 0.5,
+      (file) => this.#torn(file),
+    );
+  }
+
+  /** Paths of all files. */
+  files(): string[] {
+    return this.#tree.files().map(({ path }) => path);
+  }
+
+  contentOf(path: string): Uint8Array {
+    return this.#tree.file(path).content;
+  }
+
+  /** A bit of the file is another one from now on; drawn, if no byte is named. */
+  flip(path: string, byte?: number): void {
+    const file = this.#tree.file(path);
+    const at = byte ?? this.#random.below(file.content.length);
+    const content = file.content.slice();
+    content[at] = (content[at] as number) ^ (1 << this.#random.below(8));
+    file.content = content;
+    file.synced = content;
+  }
+
+  #ask<T>(operation: DiskOperation, path: string, run: () => T, tear: () => void): Promise<T> {
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({
+        due: this.#now() + this.#delay(),
+        run: () => {
+          try {
+            const code = this.faults.refuse(operation, path);
+            if (code !== null) throw diskError(code, operation, path);
+            resolve(run());
+          } catch (error) {
+            reject(error);
+          }
+        },
+        tear: () => {
+          try {
+            tear();
+          } catch {
+            // It would have been refused.
+          }
+        },
+      });
+    });
+  }
+
+  #write(path: string, content: Uint8Array): void {
+    const file = this.#tree.create(path);
+    const free = this.faults.capacity - this.#tree.files().reduce((sum, other) => sum + other.file.content.length, 0);
+    if (content.length > free) {
+      file.content = content.slice(0, Math.max(0, free));
+      throw diskError('ENOSPC', 'write', path);
+    }
+    file.content = content;
+    if (!this.#lying()) file.synced = content;
+  }
+
+  #tearWrite(path: string, content: Uint8Array): void {
+    this.#tree.create(path).content = content.slice(0, this.#random.below(content.length + 1));
+  }
+
+  /** What is left of a file that was not synced. */
+  #torn({ content, synced }: FileNode): Uint8Array {
+    const fate = this.#random.below(4);
+    if (fate === 0) return synced;
+    if (fate === 1) return content;
+    if (fate === 2) return content.slice(0, this.#random.below(content.length + 1));
+    const hole = content.slice();
+    const from = this.#random.below(hole.length + 1);
+    return hole.fill(0, from, from + 1 + this.#random.below(hole.length));
+  }
+
+  #lying(): boolean {
+    return this.faults.lies > 0 && this.#random.next() < this.faults.lies;
+  }
+
+  #now(): number {
+    return this.#clock?.now() ?? 0;
+  }
+}
+
+function joined(pieces: readonly Uint8Array[]): Uint8Array {
+  return new Uint8Array(Buffer.concat(pieces));
+}
+
+function rangesOf(file: FileNode, ranges: readonly ByteRange[]): Uint8Array[] {
+  return ranges.map(({ offset, length }) => file.content.slice(offset, offset + length));
+}
