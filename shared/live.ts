@@ -57,7 +57,15 @@ export const LIMITS = {
 
 // ---------------------------------------------------------------- job
 
-export type JobState = 'CREATED' | 'RUNNING' | 'FAILING' | 'FAILED' | 'CANCELLING' | 'CANCELED' | 'FINISHED';
+export type JobState =
+  | 'CREATED'
+  | 'RUNNING'
+  | 'RESTARTING'
+  | 'FAILING'
+  | 'FAILED'
+  | 'CANCELLING'
+  | 'CANCELED'
+  | 'FINISHED';
 
 /** One operator of the job graph; operators of one task (`Vertex`) run chained in one thread. */
 export interface OperatorView {

@@ -11,6 +11,7 @@ interface Look {
 const JOB_LOOKS: Record<JobState, Look> = {
   CREATED: { shape: '◌', tone: 'idle' },
   RUNNING: { shape: '●', tone: 'ok' },
+  RESTARTING: { shape: '⟲', tone: 'warning' },
   FAILING: { shape: '✖', tone: 'critical' },
   FAILED: { shape: '✖', tone: 'critical' },
   CANCELLING: { shape: '◌', tone: 'warning' },

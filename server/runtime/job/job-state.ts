@@ -1,21 +1,35 @@
 /**
  * The life of a job (`flink-reference` §5.3): diagram, table and check in one place.
  *
- *                 ┌────────────> CANCELLING ──> CANCELED
- *                 │                  ^
- *   CREATED ──> RUNNING ──> FAILING ─┤
- *      │          │            └─────────────> FAILED
- *      │          └──────────────────────────> FINISHED
- *      └──> (FAILING, CANCELLING: a job may fail or be cancelled while it is deployed)
+ *                 ┌───────────────────────> CANCELLING ──> CANCELED
+ *                 │                             ^
+ *   CREATED ──> RUNNING ──────────> FAILING ────┤
+ *      │         │ ^ │                 ^  └────────────────> FAILED
+ *      │         │ │ └──────────────── │ ──────────────────> FINISHED
+ *      │         v │                   │
+ *      └─> RESTARTING ─────────────────┘
+ *
+ * From CREATED and RESTARTING as from RUNNING: a job may fail, be cancelled and be restarted while it is deployed. RESTARTING lasts from
+ * the failure until all tasks run again, over any number of attempts. **Flink:** INITIALIZING and SUSPENDED belong to leaders that change,
+ * which Weir has not.
  */
 
 import { WeirError } from '#base/errors.ts';
 
-export type JobState = 'CREATED' | 'RUNNING' | 'FAILING' | 'FAILED' | 'CANCELLING' | 'CANCELED' | 'FINISHED';
+export type JobState =
+  | 'CREATED'
+  | 'RUNNING'
+  | 'RESTARTING'
+  | 'FAILING'
+  | 'FAILED'
+  | 'CANCELLING'
+  | 'CANCELED'
+  | 'FINISHED';
 
 const NEXT: Record<JobState, readonly JobState[]> = {
-  CREATED: ['RUNNING', 'FAILING', 'CANCELLING'],
-  RUNNING: ['FINISHED', 'FAILING', 'CANCELLING'],
+  CREATED: ['RUNNING', 'RESTARTING', 'FAILING', 'CANCELLING'],
+  RUNNING: ['FINISHED', 'RESTARTING', 'FAILING', 'CANCELLING'],
+  RESTARTING: ['RUNNING', 'FAILING', 'CANCELLING'],
   FAILING: ['FAILED', 'CANCELLING'],
   CANCELLING: ['CANCELED'],
   FAILED: [],
