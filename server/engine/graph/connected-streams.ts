@@ -67,6 +67,19 @@ export function commonKeyKind(name: string, first: KeyOfStream, second: KeyOfStr
   throw new WeirError('KEY_KINDS', `${name}: the keys of both streams must be of one kind, not ${one} and ${two}.`);
 }
 
+/** Inputs of a function that is keyed on both sides. */
+export function keyedPair<A extends Fields, B extends Fields>(name: string, first: Keyed<A>, second: Keyed<B>) {
+  return {
+    name,
+    keyKind: commonKeyKind(name, first, second),
+    inputs: [
+      { key: first.key, method: 'processElement1' as const },
+      { key: second.key, method: 'processElement2' as const },
+    ],
+    broadcast: [],
+  };
+}
+
 /** A function with state and timers behind one stream; a plain one sees its rows and nothing else. */
 export function keyedProcess<F extends Fields, Out extends Fields>(
   stream: Keyed<F>,

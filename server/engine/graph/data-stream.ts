@@ -49,8 +49,9 @@ import {
   keyedProcess,
 } from './connected-streams.ts';
 import type { EnvironmentSettings } from './environment-settings.ts';
+import { IntervalJoin } from './interval-joins.ts';
 import type { JobGraph, Partitioner } from './job-graph.ts';
-import { CoGroupedWindows, IntervalJoin, JoinedWindows, PairedStreams } from './joined-streams.ts';
+import { CoGroupedWindows, JoinedWindows, PairedStreams } from './joined-streams.ts';
 import { OperatorHandle } from './operator-handle.ts';
 import type { StreamEdge, StreamNode } from './stream-graph.ts';
 import { WindowedStream } from './windowed-stream.ts';
@@ -394,8 +395,8 @@ export class KeyedStream<F extends Fields, K extends keyof F> extends DataStream
 
   /** Windows of time, or `GlobalWindows`, which give results only when a trigger says so. */
   window(windows: GlobalWindow): WindowedStream<F, K, false>;
-  window(windows: TimedWindows<F>): WindowedStream<F, K>;
-  window(windows: Windows<F>): WindowedStream<F, K, boolean> {
+  window(windows: TimedWindows<Row<F>>): WindowedStream<F, K>;
+  window(windows: Windows<Row<F>>): WindowedStream<F, K, boolean> {
     return new WindowedStream(this, this.key, windows);
   }
 

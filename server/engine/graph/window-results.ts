@@ -4,6 +4,7 @@ import { WeirError } from '#base/errors.ts';
 import { type Column, type ColumnSpec, type Fields, f64, nullable, Schema, timestamp } from '../batch/schema.ts';
 import { OutputTag } from '../operators/process.ts';
 import type { Aggregate, AggregatePlan } from '../window/aggregates.ts';
+import type { LateSettings } from '../window/late-rows.ts';
 
 /** Late rows: the input's columns, the watermark when they came, and how far they were behind it. */
 export type Late<F extends Fields> = F & { watermark: Column<'timestamp', false>; late_by_ms: Column<'f64', false> };
@@ -19,6 +20,15 @@ export function lateTag<F extends Fields>(id: string, input: Schema<F>): OutputT
     }
   }
   return new OutputTag(id, new Schema<Late<F>>({ ...input.fields, watermark: timestamp(), late_by_ms: f64() }));
+}
+
+/** The same as an operator knows it. */
+export function lateSettings<F extends Fields>(tag: OutputTag<Late<F>> | null): LateSettings | null {
+  return tag === null ? null : sideOf(tag as unknown as OutputTag);
+}
+
+export function sideOf({ id, schema }: OutputTag): { readonly tag: string; readonly schema: Schema } {
+  return { tag: id, schema };
 }
 
 /** Whether an aggregate over this field may be null: over a nullable one, in a window of nulls only. */

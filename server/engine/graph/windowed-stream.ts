@@ -26,13 +26,13 @@ import {
   type WindowContents,
 } from '../window/contents.ts';
 import { GeneralWindowOperator } from '../window/general-operator.ts';
+import type { LateSettings } from '../window/late-rows.ts';
 import { SessionOperator } from '../window/session-operator.ts';
-import type { Trigger } from '../window/trigger.ts';
-import { EventTimeTrigger, NeverTrigger, ProcessingTimeTrigger } from '../window/triggers.ts';
 import type { WindowFunction, WindowProcess } from '../window/window-function.ts';
 import { WindowOperator } from '../window/window-operator.ts';
 import type { KeyedStream, SingleOutputStream } from './data-stream.ts';
-import { type Late, type ResultOf, resultFields } from './window-results.ts';
+import { type Late, lateSettings, type ResultOf, resultFields, sideOf } from './window-results.ts';
+import { WindowSettings } from './window-settings.ts';
 
 /** How the rows of a window become its results. */
 interface Plan {
@@ -47,51 +47,23 @@ interface Plan {
 }
 
 /** `Timed`: windows have a beginning and an end; the global one has not. */
-export class WindowedStream<F extends Fields, K extends keyof F, Timed extends boolean = true> {
+export class WindowedStream<F extends Fields, K extends keyof F, Timed extends boolean = true> extends WindowSettings<
+  Row<F>
+> {
   readonly #stream: KeyedStream<F, K>;
   readonly #key: number;
-  readonly #windows: Windows<Fields>;
-  #trigger: Trigger | null = null;
-  #allowedLatenessMs = 0;
   #late: OutputTag<Late<F>> | null = null;
-  #timeToLiveMs = Number.POSITIVE_INFINITY;
 
   /** @internal */
-  constructor(stream: KeyedStream<F, K>, key: number, windows: Windows<F>) {
+  constructor(stream: KeyedStream<F, K>, key: number, windows: Windows<Row<F>>) {
+    super(windows);
     this.#stream = stream;
     this.#key = key;
-    this.#windows = windows as unknown as Windows<Fields>;
-  }
-
-  /** Decides instead of the default trigger when windows give results. */
-  trigger(trigger: Trigger<F>): this {
-    if (trigger.onMerge === undefined && isMerging(this.#windows)) {
-      throw new UsageError('Windows that merge need a trigger that says what becomes of its state then: onMerge.');
-    }
-    this.#trigger = trigger as unknown as Trigger;
-    return this;
-  }
-
-  /** How long after its end a window still takes rows, ms; each makes it fire again. Does nothing in processing time. */
-  allowedLateness(ms: number): this {
-    if (!(ms >= 0)) throw new UsageError(`The allowed lateness must be 0 or more, not ${ms} ms.`);
-    this.#allowedLatenessMs = ms;
-    return this;
   }
 
   /** Where rows go that came too late; without it they are dropped and counted. Read it with `sideOutput(tag)`. */
   sideOutputLateData(tag: OutputTag<Late<F>>): this {
     this.#late = tag;
-    return this;
-  }
-
-  /**
-   * Forgets a window, its trigger's state too, when no row has come into it for so much processing time: for windows that nothing else would
-   * ever clean up (global ones, sessions whose time stands still). Nothing is emitted; windows that go are counted as `expired`.
-   */
-  contentsTimeToLive(ms: number): this {
-    if (!(ms > 0)) throw new UsageError(`A time to live must be more than 0 ms, not ${ms}.`);
-    this.#timeToLiveMs = ms;
     return this;
   }
 
@@ -123,7 +95,7 @@ export class WindowedStream<F extends Fields, K extends keyof F, Timed extends b
     const name = typeof then === 'string' ? then : named;
     const process = typeof then === 'string' || then instanceof Schema ? null : then;
     if (isFunction(what)) {
-      if (what.merge === undefined && isMerging(this.#windows)) {
+      if (what.merge === undefined && isMerging(this.general.windows)) {
         throw new UsageError(`${name}: windows that merge need an aggregate function with merge().`);
       }
       const fn = what as unknown as AggregateFunction<Row<Fields>, unknown, unknown>;
@@ -133,7 +105,7 @@ export class WindowedStream<F extends Fields, K extends keyof F, Timed extends b
     const { schema } = this.#stream;
     const key = this.#keyColumn();
     const plan = planAggregates(schema, what, name);
-    const rows = new Schema(resultFields(key, this.#windows.kind !== 'global', plan, name));
+    const rows = new Schema(resultFields(key, this.general.windows.kind !== 'global', plan, name));
     return this.#build({
       name,
       results: process?.output ?? rows,
@@ -199,27 +171,22 @@ export class WindowedStream<F extends Fields, K extends keyof F, Timed extends b
   }
 
   #build(plan: Plan): unknown {
-    const late = this.#late === null ? null : { tag: this.#late.id, schema: this.#late.schema as unknown as Schema };
+    const late = lateSettings(this.#late);
     const tags = plan.process?.sideOutputs ?? [];
     return this.#stream.transform(plan.results, {
       kind: 'window',
       name: plan.name,
-      sideOutputs: new Map(
-        [...(late === null ? [] : [late]), ...tags.map((t) => ({ tag: t.id, schema: t.schema }))].map((t) => [
-          t.tag,
-          t.schema,
-        ]),
-      ),
+      sideOutputs: new Map([...(late === null ? [] : [late]), ...tags.map(sideOf)].map((t) => [t.tag, t.schema])),
       create: this.#operator(plan, late),
     });
   }
 
-  #operator(plan: Plan, late: { readonly tag: string; readonly schema: Schema } | null): () => Operator {
+  #operator(plan: Plan, late: LateSettings | null): () => Operator {
     const { name, results, keyed, contents, collected, process } = plan;
     const keyKind = this.#keyColumn().kind === 'string' ? 'string' : 'i32';
-    const windows = this.#windows;
-    const common = { allowedLatenessMs: this.#allowedLatenessMs, key: this.#key, results, late };
-    const plain = contents !== null && this.#trigger === null && this.#timeToLiveMs === Number.POSITIVE_INFINITY;
+    const { windows, allowedLatenessMs } = this.general;
+    const common = { allowedLatenessMs, key: this.#key, results, late };
+    const plain = contents !== null && this.plain;
     if (plain && windows.kind === 'session') {
       return () => new SessionOperator({ ...common, keyed, contents, windows }, keyKind);
     }
@@ -227,12 +194,11 @@ export class WindowedStream<F extends Fields, K extends keyof F, Timed extends b
       return () => new WindowOperator({ ...common, keyed, contents, windows }, keyKind);
     }
     const general = {
-      ...common,
+      ...this.general,
       name,
+      inputs: [{ key: this.#key, late, elementOf: null }],
       keyKind,
-      windows,
-      trigger: this.#trigger ?? defaultTrigger(windows),
-      timeToLiveMs: this.#timeToLiveMs,
+      results,
       tags: process?.sideOutputs ?? [],
       create: process === null ? null : (process.create as (subtask: number) => WindowFunction<unknown, Fields>),
       collected,
@@ -251,9 +217,4 @@ function isFunction(
   what: Readonly<Record<string, Aggregate>> | AggregateFunction<never, unknown, unknown>,
 ): what is AggregateFunction<never, unknown, unknown> {
   return typeof what.add === 'function';
-}
-
-function defaultTrigger(windows: Windows<Fields>): Trigger {
-  if (windows.kind === 'global') return NeverTrigger.create();
-  return windows.time === 'event' ? EventTimeTrigger.create() : ProcessingTimeTrigger.create();
 }

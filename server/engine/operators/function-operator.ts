@@ -9,7 +9,7 @@ import type { Schema } from '../batch/schema.ts';
 import { BroadcastStates } from '../state/broadcast-states.ts';
 import type { StateDescriptor } from '../state/descriptors.ts';
 import { loadKeyed, restoredWatermark, saveKeyed } from '../state/keyed-snapshot.ts';
-import type { Eventually, KeyedStateBackend, StateScope } from '../state/keyed-state.ts';
+import type { Eventually, KeyedStateBackend } from '../state/keyed-state.ts';
 import { OperatorLists } from '../state/operator-lists.ts';
 import type { OperatorSnapshot } from '../state/snapshot.ts';
 import { type KeyInput, StateKeys } from '../state/state-keys.ts';
@@ -20,7 +20,7 @@ import { type CalledInput, FunctionCall } from './function-call.ts';
 import { type FunctionDriver, makeFunctionDriver } from './function-driver.ts';
 import { KeyTasks } from './key-tasks.ts';
 import type { KeyedOpenContext } from './keyed-process.ts';
-import { MAX_WATERMARK, NO_WATERMARK, Operator, type OperatorContext } from './operator.ts';
+import { NO_WATERMARK, Operator, type OperatorContext } from './operator.ts';
 import { narrowing, type OutputTag, openContext } from './process.ts';
 
 /** What rows of an input are given to. */
@@ -46,15 +46,12 @@ export interface FunctionSettings {
 
 /** What a function may ask when it is opened; what the API's own functions may ask besides. */
 export interface FunctionOpenContext extends KeyedOpenContext {
-  readonly scope: StateScope;
   /** Cells of the operator. */
   readonly cells: Float64Array;
 }
 
 /** A function of any kind: its row methods are those that the inputs name. */
 export interface OperatorFunction {
-  /** Timers of the clock that are left at the end of the input run then, before the maximum watermark goes on. */
-  readonly closesAtEnd?: boolean;
   open?(ctx: FunctionOpenContext): void;
   onTimer?(time: number, ctx: FunctionCall, out: FunctionCall): void;
   close?(): void;
@@ -89,8 +86,6 @@ export class FunctionOperator extends Operator {
   #next = 0;
   /** Timers of the clock are to run. */
   #ticked = false;
-  /** All of them, as the input has ended. */
-  #closing = false;
   /** The watermark is to go on. */
   #forward = false;
   #forwarded = NO_WATERMARK;
@@ -146,7 +141,6 @@ export class FunctionOperator extends Operator {
   override start(): void {
     this.#fn.open?.({
       ...openContext(this.context, this.#lists),
-      scope: this.#backend.scope,
       cells: this.context.cells,
       getState: (descriptor) => this.#backend.state(descriptor),
     });
@@ -177,7 +171,6 @@ export class FunctionOperator extends Operator {
       call.rising = true;
     }
     this.#forward = true;
-    if (watermark === MAX_WATERMARK) this.#closing = this.#fn.closesAtEnd === true;
     this.#begin(this.context.clock.now());
   }
 
@@ -284,9 +277,7 @@ export class FunctionOperator extends Operator {
   }
 
   #clockTimerDue(): boolean {
-    const timers = this.#processingTimers;
-    if (this.#closing) return timers.next < Number.POSITIVE_INFINITY;
-    return this.#ticked && timers.due(this.#call.currentProcessingTime);
+    return this.#ticked && this.#processingTimers.due(this.#call.currentProcessingTime);
   }
 
   /** What timers made comes first, then the watermark that made them run. */

@@ -6,7 +6,7 @@ import type { HarnessOptions } from '#testing/harness.ts';
 import { type PairHarness, pairHarnessOf } from '#testing/pair-harness.ts';
 import { f64, schema, string } from '../batch/schema.ts';
 import { javaHash, keyGroupOf, subtaskOf } from '../exchange/key-groups.ts';
-import type { IntervalBounds } from '../graph/joined-streams.ts';
+import type { IntervalBounds } from '../graph/interval-joins.ts';
 import { OperatorCell } from '../metrics/cells.ts';
 import { OutputTag } from './process.ts';
 

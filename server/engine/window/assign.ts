@@ -1,8 +1,7 @@
 /** Which windows a row belongs to, for windows of any kind: what the general operator asks row by row (`flink-reference` §1.2). */
 
 import { WeirError } from '#base/errors.ts';
-import type { Fields, Row } from '../batch/schema.ts';
-import { type AlignedWindows, windowStart } from './assigners.ts';
+import { type AlignedWindows, windowsOf } from './assigners.ts';
 import type { TimeWindow } from './contents.ts';
 import type { DynamicSessionWindows, SessionWindows } from './session-windows.ts';
 
@@ -18,60 +17,35 @@ export const GlobalWindows = {
 /** The only window of `GlobalWindows`. */
 export const GLOBAL_WINDOW: TimeWindow = { start: Number.NEGATIVE_INFINITY, end: Number.POSITIVE_INFINITY };
 
-/** Windows of one's own. */
-export interface CustomWindows<F extends Fields> {
+/** Windows of one's own. `E`: a row, or one of either stream (`co-group.ts`). */
+export interface CustomWindows<E> {
   readonly kind: 'custom';
   readonly time: 'event' | 'processing';
   /** Windows of a key that overlap or touch become one. */
   readonly merging: boolean;
   /** `timestamp`: of the row, or the clock in processing time; ms. Any number of windows of whole milliseconds, `start < end`. */
-  assign(row: Row<F>, timestamp: number): readonly TimeWindow[];
+  assign(row: E, timestamp: number): readonly TimeWindow[];
 }
 
 /** Windows that begin and end. */
-export type TimedWindows<F extends Fields> =
-  | AlignedWindows
-  | SessionWindows
-  | DynamicSessionWindows<F>
-  | CustomWindows<F>;
+export type TimedWindows<E> = AlignedWindows | SessionWindows | DynamicSessionWindows<E> | CustomWindows<E>;
 
-export type Windows<F extends Fields> = TimedWindows<F> | GlobalWindow;
+export type Windows<E> = TimedWindows<E> | GlobalWindow;
 
-export type Assign = (row: Row<Fields>, timestamp: number) => readonly TimeWindow[];
+export type Assign = (row: unknown, timestamp: number) => readonly TimeWindow[];
 
-export function isMerging(windows: Windows<Fields>): boolean {
+export function isMerging(windows: Windows<never>): boolean {
   return (
     windows.kind === 'session' || windows.kind === 'dynamic-session' || (windows.kind === 'custom' && windows.merging)
   );
 }
 
-export function assignOf(windows: Windows<Fields>): Assign {
+export function assignOf(windows: Windows<unknown>): Assign {
   switch (windows.kind) {
     case 'tumbling':
-      return (_row, timestamp) => {
-        const start = windowStart(timestamp, windows.offsetMs, windows.sizeMs);
-        return [{ start, end: start + windows.sizeMs }];
-      };
-    case 'sliding': {
-      const { sizeMs, slideMs, offsetMs } = windows;
-      return (_row, timestamp) => {
-        const all: TimeWindow[] = [];
-        // The newest first.
-        for (let start = windowStart(timestamp, offsetMs, slideMs); start > timestamp - sizeMs; start -= slideMs) {
-          all.push({ start, end: start + sizeMs });
-        }
-        return all;
-      };
-    }
-    case 'cumulative': {
-      const { sizeMs, stepMs, offsetMs } = windows;
-      return (_row, timestamp) => {
-        const start = windowStart(timestamp, offsetMs, sizeMs);
-        const all: TimeWindow[] = [];
-        for (let end = start + sizeMs; end > timestamp; end -= stepMs) all.unshift({ start, end });
-        return all;
-      };
-    }
+    case 'sliding':
+    case 'cumulative':
+      return (_row, timestamp) => windowsOf(windows, timestamp);
     case 'session':
       return (_row, timestamp) => [{ start: timestamp, end: timestamp + windows.gapMs }];
     case 'dynamic-session':

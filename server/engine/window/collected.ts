@@ -16,6 +16,10 @@ type PlainRow = Record<string, unknown>;
 /** A row to add: readable during the call, and as an object that stays. */
 export interface IncomingRow {
   readonly row: Row<Fields>;
+  /** What windows and triggers of one's own are shown of it. */
+  readonly element: unknown;
+  /** Which stream it is of: 0, or 1 where there are two. */
+  readonly input: number;
   copy(): PlainRow;
   /** Counts rows of the operator in order of arrival. */
   readonly arrival: number;
@@ -31,7 +35,8 @@ export interface Collected {
   peek(state: KeyedState): number[];
 }
 
-const NAME = 'window-contents';
+/** Of the state, whatever it consists of. */
+export const CONTENTS = 'window-contents';
 
 /** Accumulator cells as `planAggregates` lays them out. */
 function accumulate(plan: AggregatePlan, columns: readonly string[]): AggregateFunction<PlainRow, number[], number[]> {
@@ -71,7 +76,7 @@ function resultOf(
 /** Declared aggregates: one row of key, window (but for the global one) and results. */
 export function collectAggregates(input: Schema, key: string, plan: AggregatePlan): Collected {
   const columns = input.columns.map((c) => c.name);
-  const descriptor = aggregatingState(NAME, accumulate(plan, columns));
+  const descriptor = aggregatingState(CONTENTS, accumulate(plan, columns));
   return {
     descriptor,
     add: (state, { row }) => (state as AggregatingState<PlainRow, number[]>).add(row as PlainRow),
@@ -95,7 +100,7 @@ export function collectAggregates(input: Schema, key: string, plan: AggregatePla
 
 /** A function of the user's own; its result is the one element. */
 export function collectWith<Acc, Out>(fn: AggregateFunction<Row<Fields>, Acc, Out>): Collected {
-  const descriptor = aggregatingState(NAME, fn);
+  const descriptor = aggregatingState(CONTENTS, fn);
   return {
     descriptor,
     add: (state, { row }) => (state as AggregatingState<Row<Fields>, Out>).add(row),
@@ -110,7 +115,7 @@ export function collectWith<Acc, Out>(fn: AggregateFunction<Row<Fields>, Acc, Ou
 /** One row of the input's schema. */
 export function collectReduced(fn: ReduceFunction<Fields>): Collected {
   const descriptor = reducingState<PlainRow>(
-    NAME,
+    CONTENTS,
     (soFar, next) => fn(soFar as Row<Fields>, next as Row<Fields>) as PlainRow,
   );
   return {
@@ -126,19 +131,23 @@ export function collectReduced(fn: ReduceFunction<Fields>): Collected {
 
 type Arrived = readonly [arrival: number, row: PlainRow];
 
-/** All rows, in order of arrival also where windows have merged.  */
-export function collectRows(): Collected {
-  const rows: AggregateFunction<Arrived, Arrived[], readonly Arrived[]> = {
+/** Everything that came, in order of arrival also where windows have merged. */
+export function inOrder<T extends readonly [arrival: number, ...unknown[]]>(): AggregateFunction<T, T[], readonly T[]> {
+  return {
     create: () => [],
-    add(list, row) {
-      list.push(row);
+    add(list, one) {
+      list.push(one);
       return list;
     },
     result: (list) => list,
     merge: (a, b) => [...a, ...b].sort((x, y) => x[0] - y[0]),
   };
+}
+
+/** All rows. */
+export function collectRows(): Collected {
   return {
-    descriptor: aggregatingState(NAME, rows),
+    descriptor: aggregatingState(CONTENTS, inOrder<Arrived>()),
     add: (state, incoming) =>
       (state as AggregatingState<Arrived, readonly Arrived[]>).add([incoming.arrival, incoming.copy()]),
     elements: (state) => (state as AggregatingState<Arrived, readonly Arrived[]>).get()?.map(([, row]) => row) ?? null,

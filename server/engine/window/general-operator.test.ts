@@ -4,7 +4,7 @@ import { BACKENDS } from '#testing/backends.ts';
 import type { HarnessOptions, OperatorHarness } from '#testing/harness.ts';
 import { harnessOf } from '#testing/harness-of.ts';
 import { feed, take } from '#testing/value-script.ts';
-import { f64, schema, string } from '../batch/schema.ts';
+import { f64, type Row, schema, string } from '../batch/schema.ts';
 import { lateTag } from '../graph/data-stream.ts';
 import { MAX_WATERMARK } from '../operators/operator.ts';
 import type { StateBackendFactory } from '../state/keyed-state.ts';
@@ -33,7 +33,7 @@ const late = lateTag('late', S);
 
 interface Setup {
   /** Null: the global window. */
-  readonly windows: TimedWindows<typeof S.fields> | null;
+  readonly windows: TimedWindows<Row<typeof S.fields>> | null;
   readonly trigger: Trigger;
   readonly lateness?: number;
   readonly clock?: ManualClock;

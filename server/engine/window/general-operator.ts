@@ -1,7 +1,7 @@
 /**
  * Windows of any kind with any trigger. What the fast operators (`window-operator.ts`, `session-operator.ts`) do for the usual windows in one
  * loop per batch, this one does row by row for all others, with keyed state and timers, on any backend. The rules are in `window-machine.ts`;
- * here are batches, credits, and when timers run: before the row whose watermark has passed them, and before the watermark is forwarded.
+ * here are batches, of one stream or of two, credits, and when timers run: before the row whose watermark has passed them, and before the watermark is forwarded.
  *
  * In processing time a timer runs when the clock has passed its millisecond. At the end of the input the clock jumps from timer to timer until
  * windows in processing time have come to their end; other processing-time timers are left.
@@ -29,14 +29,31 @@ import type { OpenWindowsQuery } from './open-windows.ts';
 import type { WindowFunction } from './window-function.ts';
 import { type MachineSettings, WindowMachine } from './window-machine.ts';
 
-export interface GeneralSettings extends MachineSettings {
-  readonly name: string;
+/** A stream whose rows come into the windows. */
+export interface WindowInput {
   /** Position of the key column. */
   readonly key: number;
-  readonly keyKind: 'string' | 'i32';
-  readonly results: Schema;
   /** Null: late rows are dropped and counted. */
   readonly late: LateSettings | null;
+  /** What windows and triggers of one's own are shown of a row; null: the row. */
+  readonly elementOf: ((row: Row<Fields>) => unknown) | null;
+}
+
+/** The same while it runs. */
+interface Input {
+  readonly keys: KeyInput;
+  readonly cursor: Cursor;
+  /** The row that the cursor is at. */
+  readonly incoming: IncomingRow & { arrival: number };
+  readonly late: LateRows;
+}
+
+export interface GeneralSettings extends MachineSettings {
+  readonly name: string;
+  /** One or two. */
+  readonly inputs: readonly WindowInput[];
+  readonly keyKind: 'string' | 'i32';
+  readonly results: Schema;
   readonly tags: readonly OutputTag[];
   /** Null: what the windows collect comes out as it is. */
   readonly create: ((subtask: number) => WindowFunction<unknown, Fields>) | null;
@@ -45,22 +62,21 @@ export interface GeneralSettings extends MachineSettings {
 export class GeneralWindowOperator extends Operator {
   readonly #settings: GeneralSettings;
   readonly #keys: StateKeys;
-  readonly #input: KeyInput;
   readonly #eventTimers = new TimerQueue();
   readonly #processingTimers = new TimerQueue();
   readonly #expiryTimers = new TimerQueue();
   readonly #timers = [this.#eventTimers, this.#processingTimers, this.#expiryTimers] as const;
   #outputs!: BuiltOutputs;
-  #cursor!: Cursor;
+  #inputs: readonly Input[] = [];
   #backend!: KeyedStateBackend;
   #timerRecords!: TimerRecords;
   #machine!: WindowMachine;
-  #late!: LateRows;
   /** Rows so far. */
   #arrivals = 0;
 
   // Where the current step stands.
   #batch: RecordBatch | null = null;
+  #input!: Input;
   #ids: Int32Array = new Int32Array(0);
   #prepared = false;
   #next = 0;
@@ -73,19 +89,18 @@ export class GeneralWindowOperator extends Operator {
     super();
     this.#settings = settings;
     this.#keys = new StateKeys(settings.keyKind);
-    this.#input = this.#keys.input(settings.key);
   }
 
   override open(context: OperatorContext): void {
     super.open(context);
     const { create, name, results, tags } = this.#settings;
     context.own(this.#keys.dictionary);
-    this.#cursor = makeCursor(context.inputSchema as Schema);
     this.#backend = context.stateBackend(this.#keys);
     this.#timerRecords = new TimerRecords(this.#backend, () => {
       this.#prepared = false;
     });
-    this.#late = new LateRows(this.#settings.late, context);
+    const schemas = [context.inputSchema, context.secondSchema] as [Schema, Schema];
+    this.#inputs = this.#settings.inputs.map((input, i) => this.#open(input, i, schemas[i] as Schema));
     this.#outputs = new BuiltOutputs(context, name, results, tags);
     this.#machine = new WindowMachine(this.#settings, {
       backend: this.#backend,
@@ -106,12 +121,14 @@ export class GeneralWindowOperator extends Operator {
     });
   }
 
-  processBatch(batch: RecordBatch): void {
+  processBatch(batch: RecordBatch, index: number): void {
+    const input = this.#inputs[index] as Input;
+    this.#input = input;
     this.#batch = batch;
     this.#next = 0;
     this.#prepared = false;
-    this.#ids = this.#input.of(batch);
-    this.#cursor.$bind(batch);
+    this.#ids = input.keys.of(batch);
+    input.cursor.$bind(batch);
     this.#begin(this.context.clock.now());
   }
 
@@ -170,6 +187,17 @@ export class GeneralWindowOperator extends Operator {
     this.#backend.close();
   }
 
+  #open({ key, late, elementOf }: WindowInput, input: number, schema: Schema): Input {
+    const cursor = makeCursor(schema);
+    const row = cursor as unknown as Row<Fields>;
+    return {
+      keys: this.#keys.input(key),
+      cursor,
+      incoming: { row, element: elementOf?.(row) ?? row, input, copy: () => cursor.$copy(), arrival: 0 },
+      late: new LateRows(late, schema, this.context),
+    };
+  }
+
   get #parts() {
     return { keys: this.#keys, backend: this.#backend, timers: this.#timers };
   }
@@ -211,25 +239,21 @@ export class GeneralWindowOperator extends Operator {
       if (!this.#prepared) return false;
       this.#element(batch, k);
     }
-    if (!this.#late.flush()) return false;
+    if (!this.#input.late.flush()) return false;
     this.#batch = null;
     return true;
   }
 
   #element(batch: RecordBatch, k: number): void {
     const { windows } = this.#settings;
-    const cursor = this.#cursor;
+    const { cursor, incoming, late } = this.#input;
     cursor.$k = k;
     const event = windows.kind === 'global' || windows.time === 'event';
     const timestamp = event ? (batch.time[k] as number) : this.#machine.passed + 1;
     if (windows.kind !== 'global') refuseMisfits(timestamp, this.#ids[k] as number);
-    const incoming: IncomingRow = {
-      row: cursor as unknown as Row<Fields>,
-      copy: () => cursor.$copy(),
-      arrival: this.#arrivals++,
-    };
+    incoming.arrival = this.#arrivals++;
     const inTime = this.#machine.element(this.#ids[k] as number, incoming, timestamp);
-    if (!inTime) this.#late.add(batch, k, this.#machine.watermark);
+    if (!inTime) late.add(batch, k, this.#machine.watermark);
     if (this.#backend.cleansEveryRecord) this.#backend.afterRecord();
   }
 

@@ -22,12 +22,13 @@ export class LateRows {
   /** They stay as they are until there are new ones, because their consumer may still be reading them. */
   #emitted = false;
 
-  constructor(late: LateSettings | null, context: OperatorContext) {
+  /** `input`: schema of the rows that may be late. */
+  constructor(late: LateSettings | null, input: Schema, context: OperatorContext) {
     this.#cells = context.cells;
     const output = late === null ? null : context.sideOutput(late.tag);
     if (late === null || output === null || !output.connected) return;
     this.#output = output;
-    this.#gather = makeGather(context.inputSchema as Schema);
+    this.#gather = makeGather(input);
     this.#rows = RecordBatch.allocate(late.schema);
   }
 

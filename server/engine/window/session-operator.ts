@@ -97,7 +97,7 @@ export class SessionOperator extends Operator {
     context.own(this.#results.dictionary);
     // String keys come with a dictionary of somebody else's.
     if (this.#keys.dictionary !== null) context.own(this.#keys.dictionary);
-    this.#late = new LateRows(this.#settings.late, context);
+    this.#late = new LateRows(this.#settings.late, context.inputSchema as Schema, context);
   }
 
   processBatch(batch: RecordBatch): void {

@@ -1,7 +1,6 @@
 /** Session windows: rows of a key that follow each other within a gap belong together (`flink-reference` §1.2, §1.7). */
 
 import { UsageError } from '#base/errors.ts';
-import type { Fields, Row } from '../batch/schema.ts';
 import type { TimeWindow } from './contents.ts';
 
 /** A row's own window is `[t, t + gap)`; windows that overlap or touch are one. */
@@ -11,11 +10,11 @@ export interface SessionWindows {
   readonly gapMs: number;
 }
 
-/** Sessions whose rows say themselves how long they keep one open. */
-export interface DynamicSessionWindows<F extends Fields> {
+/** Sessions whose rows say themselves how long they keep one open. `E`: a row, or one of either stream (`co-group.ts`). */
+export interface DynamicSessionWindows<E> {
   readonly kind: 'dynamic-session';
   readonly time: 'event' | 'processing';
-  readonly gapOf: (row: Row<F>) => number;
+  readonly gapOf: (row: E) => number;
 }
 
 function session(time: 'event' | 'processing', gapMs: number): SessionWindows {
@@ -28,7 +27,7 @@ function session(time: 'event' | 'processing', gapMs: number): SessionWindows {
 export const EventTimeSessionWindows = {
   withGap: (gapMs: number): SessionWindows => session('event', gapMs),
   /** `gapOf`: how long a row keeps its session open, ms, more than 0. */
-  withDynamicGap: <F extends Fields>(gapOf: (row: Row<F>) => number): DynamicSessionWindows<F> => ({
+  withDynamicGap: <E>(gapOf: (row: E) => number): DynamicSessionWindows<E> => ({
     kind: 'dynamic-session',
     time: 'event',
     gapOf,
@@ -37,7 +36,7 @@ export const EventTimeSessionWindows = {
 
 export const ProcessingTimeSessionWindows = {
   withGap: (gapMs: number): SessionWindows => session('processing', gapMs),
-  withDynamicGap: <F extends Fields>(gapOf: (row: Row<F>) => number): DynamicSessionWindows<F> => ({
+  withDynamicGap: <E>(gapOf: (row: E) => number): DynamicSessionWindows<E> => ({
     kind: 'dynamic-session',
     time: 'processing',
     gapOf,

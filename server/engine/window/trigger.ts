@@ -3,7 +3,6 @@
  * expects; another one replaces it: with `CountTrigger` an event-time window no longer fires at its end.
  */
 
-import type { Fields, Row } from '../batch/schema.ts';
 import type { StateDescriptor } from '../state/descriptors.ts';
 import type { KeyedState } from '../state/keyed-state.ts';
 import type { TimerService } from '../state/timers.ts';
@@ -23,10 +22,13 @@ export interface MergeContext extends TriggerContext {
   mergeState(descriptor: StateDescriptor): void;
 }
 
-/** One trigger serves all keys and windows of a subtask: whatever it has to remember is state. */
-export interface Trigger<F extends Fields = Fields> {
+/**
+ * One trigger serves all keys and windows of a subtask: whatever it has to remember is state. `E`: a row, or one of either stream
+ * (`co-group.ts`).
+ */
+export interface Trigger<E = unknown> {
   /** `timestamp`: of the row, or the clock for windows in processing time; ms. The row is valid only during the call. */
-  onElement(row: Row<F>, timestamp: number, window: TimeWindow, ctx: TriggerContext): TriggerResult;
+  onElement(row: E, timestamp: number, window: TimeWindow, ctx: TriggerContext): TriggerResult;
   onEventTime(time: number, window: TimeWindow, ctx: TriggerContext): TriggerResult;
   onProcessingTime(time: number, window: TimeWindow, ctx: TriggerContext): TriggerResult;
   /** `window` has taken the place of others, which are cleared behind this call. A trigger without it does not go with merging windows. */

@@ -1,7 +1,6 @@
 /** The triggers that come with Weir, as Flink's (`flink-reference` §1.3). */
 
 import { UsageError } from '#base/errors.ts';
-import type { Fields } from '../batch/schema.ts';
 import { reducingState, type StateDescriptor } from '../state/descriptors.ts';
 import type { ReducingState } from '../state/keyed-state.ts';
 import type { TimeWindow } from './contents.ts';
@@ -182,8 +181,8 @@ const purging = (result: TriggerResult): TriggerResult => (result === 'FIRE' ? '
 
 /** Whenever the inner trigger fires, the window starts anew with nothing in it. */
 export const PurgingTrigger = {
-  of: <F extends Fields>(inner: Trigger<F>): Trigger<F> => {
-    const trigger: Trigger<F> = {
+  of: <E>(inner: Trigger<E>): Trigger<E> => {
+    const trigger: Trigger<E> = {
       onElement: (row, timestamp, window, ctx) => purging(inner.onElement(row, timestamp, window, ctx)),
       onEventTime: (time, window, ctx) => purging(inner.onEventTime(time, window, ctx)),
       onProcessingTime: (time, window, ctx) => purging(inner.onProcessingTime(time, window, ctx)),

@@ -6,7 +6,7 @@ import { harnessOf, operatorOf } from '#testing/harness-of.ts';
 import { MemoryStore } from '#testing/memory-store.ts';
 import { feed, take } from '#testing/value-script.ts';
 import { BATCH_ROWS } from '../batch/record-batch.ts';
-import { f64, i32, schema, string } from '../batch/schema.ts';
+import { f64, i32, type Row, schema, string } from '../batch/schema.ts';
 import { lateTag, OutputTag } from '../graph/data-stream.ts';
 import { OperatorCell } from '../metrics/cells.ts';
 import { MAX_WATERMARK } from '../operators/operator.ts';
@@ -227,7 +227,7 @@ describe('windows of other kinds', () => {
       const h = harnessOf(S, (rows) =>
         rows
           .keyBy('k')
-          .window(assigner.withDynamicGap<S>((row) => row.v))
+          .window(assigner.withDynamicGap((row: Row<S>) => row.v))
           .aggregate({ s: sum('v') }),
       );
       if (assigner === EventTimeSessionWindows) {
@@ -242,7 +242,7 @@ describe('windows of other kinds', () => {
     const h = harnessOf(S, (rows) =>
       rows
         .keyBy('k')
-        .window(EventTimeSessionWindows.withDynamicGap<S>((row) => row.v))
+        .window(EventTimeSessionWindows.withDynamicGap((row: Row<S>) => row.v))
         .aggregate({ s: sum('v') }),
     );
     feed(h, 'a:3@0 a:2@3 a:5@0 a:5@0').watermark(MAX_WATERMARK);
@@ -250,7 +250,7 @@ describe('windows of other kinds', () => {
   });
 
   it('GW11 windows of one’s own, in no window at all, or merging', () => {
-    const custom = (merging: boolean): CustomWindows<S> => ({
+    const custom = (merging: boolean): CustomWindows<Row<S>> => ({
       kind: 'custom',
       time: 'event',
       merging,
@@ -338,7 +338,7 @@ describe('windows of other kinds', () => {
   });
 
   it('GW13 a result PURGE drops the contents and gives nothing', () => {
-    const forgetful: Trigger = {
+    const forgetful: Trigger<Row<S>> = {
       ...EventTimeTrigger.create(),
       onElement: (row, timestamp, window, ctx) =>
         row.v === 0 ? 'PURGE' : EventTimeTrigger.create().onElement(row, timestamp, window, ctx),
@@ -546,7 +546,7 @@ describe('the general operator, Weir’s own rules', () => {
     const h = harnessOf(S, (rows) =>
       rows
         .keyBy('k')
-        .window(ProcessingTimeSessionWindows.withDynamicGap<S>((row) => row.v))
+        .window(ProcessingTimeSessionWindows.withDynamicGap((row: Row<S>) => row.v))
         .aggregate({ s: sum('v') }),
     );
     feed(h, 'a:100@1 b:7@1').watermark(MAX_WATERMARK);

@@ -29,7 +29,7 @@ import { type MergeContext, maxTimestamp, type Trigger, type TriggerResult } fro
 import type { WindowContext, WindowFunction } from './window-function.ts';
 
 export interface MachineSettings {
-  readonly windows: Windows<Fields>;
+  readonly windows: Windows<unknown>;
   readonly trigger: Trigger;
   readonly allowedLatenessMs: number;
   readonly collected: Collected;
@@ -124,7 +124,7 @@ export class WindowMachine {
     scope.key = key;
     const flying = this.#flying();
     let skipped = true;
-    for (const assigned of this.#assign(incoming.row, timestamp)) {
+    for (const assigned of this.#assign(incoming.element, timestamp)) {
       const window = flying === null ? assigned : flying.add(assigned, (...merge) => this.#merge(...merge));
       if (this.#time === 'event' && this.#cleanupTime(window) <= this.watermark) {
         flying?.retire(window);
@@ -135,7 +135,7 @@ export class WindowMachine {
       scope.namespace = namespaceOf(contents);
       collected.add(this.#contents, incoming);
       this.#enter(window);
-      this.#act(trigger.onElement(incoming.row, timestamp, window, this.#trigger), window, contents);
+      this.#act(trigger.onElement(incoming.element, timestamp, window, this.#trigger), window, contents);
       this.#touch(window);
       const cleanup = this.#cleanupTime(window);
       if (cleanup < Number.POSITIVE_INFINITY) this.#timers(this.#time)?.add(key, namespaceOf(window), cleanup);

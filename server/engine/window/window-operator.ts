@@ -106,7 +106,7 @@ export class WindowOperator extends Operator {
     const batches = new ResultBatches(this.#settings.results);
     context.own(batches.dictionary);
     this.#results = new Results(this.output, batches, this.#settings.keyed, this.contents, this.panes, this.#keys);
-    this.#lateRows = new LateRows(this.#settings.late, context);
+    this.#lateRows = new LateRows(this.#settings.late, context.inputSchema as Schema, context);
     // Null for strings: they come with a dictionary of somebody else's.
     if (this.#keys.dictionary !== null) context.own(this.#keys.dictionary);
   }

@@ -1,12 +1,13 @@
-import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { Random } from '#base/random.ts';
+import { ManualClock } from '#base/clock.ts';
 import { BACKENDS } from '#testing/backends.ts';
-import type { HarnessOptions } from '#testing/harness.ts';
-import { type PairHarness, pairHarnessOf } from '#testing/pair-harness.ts';
-import { f64, schema, string } from '../batch/schema.ts';
+import { A, B, both, grouping, lateA, lateB, left, Out, right, says } from '#testing/co-group-script.ts';
+import { fromRows } from '#testing/collect.ts';
+import { pairHarnessOf } from '#testing/pair-harness.ts';
 import { javaHash, keyGroupOf, subtaskOf } from '../exchange/key-groups.ts';
+import { lateTag, StreamExecutionEnvironment } from '../graph/data-stream.ts';
 import { OperatorCell } from '../metrics/cells.ts';
+import { GlobalWindows } from './assign.ts';
 import {
   type AlignedWindows,
   CumulativeEventTimeWindows,
@@ -14,46 +15,11 @@ import {
   TumblingEventTimeWindows,
   TumblingProcessingTimeWindows,
   windowsOf,
-} from '../window/assigners.ts';
-
-const A = schema({ k: string(), v: f64() });
-const B = schema({ w: f64(), of: string() });
-const Out = schema({ says: string() });
-type Settings = Pick<HarnessOptions, 'subtask' | 'parallelism' | 'restore' | 'stateBackend'>;
-
-const grouping = (windows: AlignedWindows, latenessMs = 0, settings: Settings = {}): PairHarness =>
-  pairHarnessOf(
-    A,
-    B,
-    (a, b) =>
-      a
-        .coGroup(b)
-        .where('k')
-        .equalTo('of')
-        .window(windows)
-        .allowedLateness(latenessMs)
-        .apply('group', Out, (lefts, rights, { key, window }, out) => {
-          const [l, r] = [lefts.map((row) => row.v).join('+'), rights.map((row) => row.w).join('+')];
-          out.collect({ says: `${key}[${window.start},${window.end}) ${l}|${r}` });
-        }),
-    settings,
-  );
-const left = (h: PairHarness, k: string, ...times: number[]): void =>
-  h.first.rows(
-    times.map((v) => ({ k, v })),
-    { times },
-  );
-const right = (h: PairHarness, k: string, ...times: number[]): void =>
-  h.second.rows(
-    times.map((w) => ({ w, of: k })),
-    { times },
-  );
-const both = (h: PairHarness, watermark: number): void => {
-  h.first.watermark(watermark);
-  h.second.watermark(watermark);
-};
-const says = (h: PairHarness): string[] =>
-  h.emissions().flatMap((e) => (e.kind === 'row' ? [`${e.row.says}@${e.time}`] : []));
+} from './assigners.ts';
+import type { EitherRow } from './co-group.ts';
+import { EventTimeSessionWindows } from './session-windows.ts';
+import type { Trigger } from './trigger.ts';
+import { ContinuousEventTimeTrigger, CountTrigger, NeverTrigger, PurgingTrigger } from './triggers.ts';
 
 describe('windows of an instant', () => {
   it('WJ4 tumbling, sliding newest first, cumulating', () => {
@@ -168,6 +134,102 @@ describe.each(BACKENDS)('two streams in windows on %s', (_name, stateBackend) =>
     expect(said).toEqual(['a[1000,1010) 1|@1009', 'b[1000,1010) |2@1009', 'watermark', 'end']);
   });
 
+  it('WJ4 sessions go on across both streams, merge, and keep the order of arrival on each side', () => {
+    const h = grouping(EventTimeSessionWindows.withGap(5), 4, { stateBackend });
+    left(h, 'a', 0, 10);
+    right(h, 'a', 9, 3);
+    right(h, 'b', 4);
+    // Brings two sessions together.
+    right(h, 'a', 6);
+    both(h, 100);
+    expect(says(h)).toEqual(['b[4,9) |4@8', 'a[0,15) 0+10|9+3+6@14']);
+    left(h, 'a', 98);
+    right(h, 'a', 97);
+    expect(says(h)).toEqual([]);
+    both(h, 103);
+    expect(says(h)).toEqual(['a[97,103) 98|97@102']);
+    // Late, but a session that is still there takes it.
+    right(h, 'a', 95);
+    expect(says(h)).toEqual(['a[95,103) 98|97+95@102']);
+  });
+
+  it('WJ4 the gap of a session may depend on which stream a row is of', () => {
+    type Either = EitherRow<typeof A.fields, typeof B.fields>;
+    const gap = (row: Either): number => (row.left === null ? row.right.w : 2);
+    const h = grouping(EventTimeSessionWindows.withDynamicGap(gap), 0, { stateBackend });
+    left(h, 'a', 1, 30);
+    right(h, 'a', 3, 20);
+    both(h, 100);
+    expect(says(h)).toEqual(['a[1,6) 1|3@5', 'a[20,40) 30|20@39']);
+  });
+
+  it('WJ4 windows of all time, and counts over both streams together', () => {
+    const h = grouping(GlobalWindows.create(), 0, { stateBackend }, (rows) =>
+      rows.trigger(PurgingTrigger.of(CountTrigger.of(3))),
+    );
+    left(h, 'a', 1, 2);
+    right(h, 'b', 1);
+    right(h, 'a', 3, 4);
+    left(h, 'a', 5, 6);
+    both(h, Number.POSITIVE_INFINITY);
+    expect(says(h)).toEqual(['a[-Infinity,Infinity) 1+2|3@Infinity', 'a[-Infinity,Infinity) 5+6|4@Infinity']);
+  });
+
+  it('WJ10 triggers: early results, purging, one of one’s own that looks at the stream', () => {
+    const early = grouping(TumblingEventTimeWindows.of(10), 0, { stateBackend }, (rows) =>
+      rows.trigger(ContinuousEventTimeTrigger.of(4)),
+    );
+    left(early, 'a', 1);
+    both(early, 4);
+    right(early, 'a', 5);
+    both(early, 9);
+    expect(says(early)).toEqual(['a[0,10) 1|@9', 'a[0,10) 1|5@9', 'a[0,10) 1|5@9']);
+    const asked: Trigger<EitherRow<typeof A.fields, typeof B.fields>> = {
+      onElement: (row) => (row.right === null ? 'CONTINUE' : 'FIRE_AND_PURGE'),
+      onEventTime: () => 'CONTINUE',
+      onProcessingTime: () => 'CONTINUE',
+      clear: () => {},
+    };
+    const h = grouping(TumblingEventTimeWindows.of(10), 0, { stateBackend }, (rows) => rows.trigger(asked));
+    left(h, 'a', 1, 2);
+    right(h, 'a', 3, 4);
+    expect(says(h)).toEqual(['a[0,10) 1+2|3@9', 'a[0,10) |4@9']);
+  });
+
+  it('WJ11 late rows of each stream go to its side output', () => {
+    const h = grouping(TumblingEventTimeWindows.of(10), 2, { stateBackend }, (rows) =>
+      rows.sideOutputLeftLateData(lateA).sideOutputRightLateData(lateB),
+    );
+    both(h, 15);
+    left(h, 'a', 9, 12);
+    right(h, 'a', 3);
+    const late = h
+      .emissions()
+      .flatMap((e) => (e.kind === 'row' ? [`${e.output} ${JSON.stringify(e.row)} ${e.time}`] : []));
+    expect(late).toEqual([
+      'late-a {"k":"a","v":9,"watermark":15,"late_by_ms":6} 9',
+      'late-b {"w":3,"of":"a","watermark":15,"late_by_ms":12} 3',
+    ]);
+    expect(h.cells[OperatorCell.LATE_DROPPED]).toBe(0);
+  });
+
+  it('WJ12 with a time to live, a window that gets rows of neither stream is forgotten', () => {
+    const clock = new ManualClock(0);
+    const h = grouping(GlobalWindows.create(), 0, { stateBackend, clock }, (rows) =>
+      rows.trigger(CountTrigger.of(3)).contentsTimeToLive(100),
+    );
+    left(h, 'a', 1);
+    h.advance(99);
+    right(h, 'a', 2);
+    h.advance(99);
+    right(h, 'a', 3);
+    expect(says(h)).toEqual(['a[-Infinity,Infinity) 1|2+3@Infinity']);
+    h.advance(100);
+    expect(h.cells[OperatorCell.EXPIRED]).toBe(1);
+    left(h, 'a', 4, 5);
+    expect(says(h)).toEqual([]);
+  });
+
   it('WJ6 open windows, fired or not, move by key group to any parallelism', async () => {
     const one = grouping(TumblingEventTimeWindows.of(10), 5, { stateBackend });
     const keys = Array.from({ length: 30 }, (_, i) => `k${i}`);
@@ -203,85 +265,19 @@ describe('two streams in windows', () => {
     expect(h.snapshot().keyed.size).toBe(0);
   });
 
-  it('WJ9 random rows, watermarks, lateness, credits and restores give the firings and drops of a plain model', () => {
-    let again = 0;
-    let drops = 0;
-    fc.assert(
-      fc.property(fc.integer({ min: 1, max: 2 ** 31 }), (seed) => {
-        const random = new Random(seed);
-        const windows = [
-          TumblingEventTimeWindows.of(7),
-          SlidingEventTimeWindows.of(6, 4),
-          CumulativeEventTimeWindows.of(6, 2),
-        ][random.below(3)] as AlignedWindows;
-        const latenessMs = random.below(3) * 4;
-        let h = grouping(windows, latenessMs);
-        const watermarks = [0, 0];
-        let now = 0;
-        let dropped = 0;
-        let counted = 0;
-        const open = new Map<string, { k: string; start: number; end: number; sides: [number[], number[]] }>();
-        const said: string[] = [];
-        const got: string[] = [];
-        const fire = (w: { k: string; start: number; end: number; sides: [number[], number[]] }): void => {
-          const [l, r] = w.sides;
-          said.push(`${w.k}[${w.start},${w.end}) ${l.join('+')}|${r.join('+')}@${w.end - 1}`);
-        };
-        both(h, 0);
-        for (let step = 0; step < 25; step++) {
-          const input = random.below(2);
-          const what = random.below(8);
-          if (what < 5) {
-            const k = 'ab'[random.below(2)] as string;
-            const times = Array.from({ length: 1 + random.below(4) }, () => Math.max(0, now + random.below(14) - 7));
-            for (const time of times) {
-              let late = time + latenessMs <= now;
-              for (const { start, end } of windowsOf(windows, time)) {
-                if (end - 1 + latenessMs <= now) continue;
-                late = false;
-                const name = `${k} ${start} ${end}`;
-                const w = open.get(name) ?? { k, start, end, sides: [[], []] };
-                open.set(name, w);
-                w.sides[input as 0 | 1].push(time);
-                if (end - 1 > now) continue;
-                fire(w);
-                again++;
-              }
-              if (late) dropped++;
-            }
-            if (random.below(3) === 0) h.credits(1);
-            (input === 0 ? left : right)(h, k, ...times);
-            while (h.pending) h.credits(1).resume();
-            h.credits(Number.POSITIVE_INFINITY);
-          } else if (what < 7) {
-            watermarks[input] = (watermarks[input] as number) + random.below(9);
-            (input === 0 ? h.first : h.second).watermark(watermarks[input] as number);
-            const before = now;
-            now = Math.min(...watermarks);
-            for (const [name, w] of open) {
-              if (w.end - 1 > before && w.end - 1 <= now) fire(w);
-              if (w.end - 1 + latenessMs <= now) open.delete(name);
-            }
-          } else {
-            got.push(...says(h));
-            counted += h.cells[OperatorCell.LATE_DROPPED] as number;
-            h = grouping(windows, latenessMs, { restore: [h.snapshot()] });
-            for (const i of [0, 1]) (i === 0 ? h.first : h.second).watermark(watermarks[i] as number);
-          }
-        }
-        got.push(...says(h));
-        expect(got.sort()).toEqual(said.sort());
-        expect(counted + (h.cells[OperatorCell.LATE_DROPPED] as number)).toBe(dropped);
-        drops += dropped;
-      }),
-      { numRuns: 400 },
-    );
-    expect([again > 500, drops > 500]).toEqual([true, true]);
-  });
-
   it('WJ7 what cannot work is refused', () => {
+    const never: Trigger = { ...NeverTrigger.create() };
+    delete never.onMerge;
+    expect(() => grouping(EventTimeSessionWindows.withGap(3), 0, {}, (rows) => rows.trigger(never))).toThrow('onMerge');
+    expect(() =>
+      grouping(TumblingEventTimeWindows.of(3), 0, {}, (rows) =>
+        rows.sideOutputLeftLateData(lateA).sideOutputRightLateData(lateTag('late-a', B)),
+      ),
+    ).toThrow('tags of their own, not "late-a" for both');
+    const job = (name: string) => new StreamExecutionEnvironment({ name }).fromSource(fromRows(A, []), 'rows');
+    expect(() => job('one').join(job('other'))).toThrow('both streams must be of the same job');
     expect(() => grouping(TumblingEventTimeWindows.of(10), -1)).toThrow('allowed lateness');
     const h = grouping(TumblingEventTimeWindows.of(10));
-    expect(() => h.first.rows([{ k: 'a', v: 1 }])).toThrow('group: event-time windows need rows with timestamps.');
+    expect(() => h.first.rows([{ k: 'a', v: 1 }])).toThrow('A row without event timestamp');
   });
 });
