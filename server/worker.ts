@@ -2,19 +2,17 @@
 
 import { parentPort, workerData } from 'node:worker_threads';
 import { buildJob } from '#jobs/registry.ts';
-import type { TaskManagerInit, ToTaskManager } from '#runtime/messages.ts';
+import { NodeDisk } from '#runtime/checkpoint/node-disk.ts';
+import type { TaskManagerInit } from '#runtime/messages.ts';
 import { levelBackend } from '#runtime/state/level-store.ts';
 import { TaskManager } from '#runtime/task-manager/task-manager.ts';
+import { runTaskManager } from '#runtime/task-manager/thread.ts';
 
 if (parentPort === null) throw new Error('worker.js is started by the server, as a worker thread.');
 const port = parentPort;
 const init = workerData as TaskManagerInit;
-const taskManager = new TaskManager(
-  init,
-  { send: (message) => port.postMessage(message) },
-  buildJob,
-  levelBackend(init.stateDirectory),
-);
-port.on('message', (message: ToTaskManager) => taskManager.receive(message));
-port.postMessage({ type: 'ready' });
-await taskManager.loop();
+await runTaskManager(port, (index) => {
+  const send = port.postMessage.bind(port);
+  const outside = { levelBackend: levelBackend(init.stateDirectory), disk: new NodeDisk() };
+  return new TaskManager(index, init, { send }, buildJob, outside);
+});

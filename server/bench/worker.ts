@@ -1,9 +1,11 @@
 /** Entry of the benches' threads: a task manager that also knows the warm-up jobs, or a rival. */
 
 import { BroadcastChannel, parentPort, workerData } from 'node:worker_threads';
-import type { TaskManagerInit, ToTaskManager } from '#runtime/messages.ts';
+import { NodeDisk } from '#runtime/checkpoint/node-disk.ts';
+import type { TaskManagerInit } from '#runtime/messages.ts';
 import { levelBackend } from '#runtime/state/level-store.ts';
 import { TaskManager } from '#runtime/task-manager/task-manager.ts';
+import { runTaskManager } from '#runtime/task-manager/thread.ts';
 import { GARBAGE_CHANNEL } from './garbage.ts';
 import { buildBenchJob } from './jobs.ts';
 import { answerQuestions, type RivalInit } from './rival.ts';
@@ -19,13 +21,9 @@ garbage.unref();
 if ('role' in init) {
   answerQuestions(port);
 } else {
-  const taskManager = new TaskManager(
-    init,
-    { send: (message) => port.postMessage(message) },
-    buildBenchJob,
-    levelBackend(init.stateDirectory),
-  );
-  port.on('message', (message: ToTaskManager) => taskManager.receive(message));
-  port.postMessage({ type: 'ready' });
-  await taskManager.loop();
+  await runTaskManager(port, (index) => {
+    const send = port.postMessage.bind(port);
+    const outside = { levelBackend: levelBackend(init.stateDirectory), disk: new NodeDisk() };
+    return new TaskManager(index, init, { send }, buildBenchJob, outside);
+  });
 }

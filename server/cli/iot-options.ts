@@ -7,6 +7,7 @@ import { prepareOutputDirectory } from '#connectors/file/output-directory.ts';
 import { parseSimulate, type SimulatorOptions } from '#connectors/iot-simulator/options.ts';
 import type { IotParams } from '#jobs/iot.ts';
 import type { JobWindows } from '#shared/live.ts';
+import { addCheckpointFlags, type CheckpointFlags } from './checkpoint-flags.ts';
 import {
   bytes,
   count,
@@ -20,7 +21,7 @@ import {
 } from './flags.ts';
 
 /** What commander makes of the flags; absent: not given. */
-export interface IotFlags {
+export interface IotFlags extends CheckpointFlags {
   input?: string;
   /** True: given without a value. */
   simulate?: string | true;
@@ -70,7 +71,7 @@ const span = (name: string) => duration({ min: 0, max: 100 * DAY_MS, says: `a ${
 
 /** What every job on readings can be told. */
 export function addReadingsFlags(command: Command): Command {
-  return command
+  return addCheckpointFlags(command)
     .option(
       '--input <path>',
       'file, directory (its .ndjson, .jsonl, .json and .csv files, also .gz), or - for standard input',
@@ -148,7 +149,7 @@ export function planIot(flags: IotFlags, defaults: IotDefaults): IotPlan {
   const { taskManagers, slots } = placesFor(flags, Math.max(parallel.source, parallel.window));
   if (source.kind === 'file') openFileInput(source.options);
   if (flags.output !== undefined && flags.explain !== true)
-    prepareOutputDirectory(flags.output, { overwrite: flags.overwrite ?? false });
+    prepareOutputDirectory(flags.output, { overwrite: flags.overwrite ?? false, resume: flags.resume !== undefined });
   const repeatable = isRepeatable(source);
   const idleTimeoutMs = flags.idleTimeout ?? (repeatable ? 'off' : 30_000);
   return {
@@ -239,6 +240,13 @@ function checkTogether(flags: IotFlags): void {
   if (flags.window !== undefined && flags.session !== undefined) {
     throw new UsageError('--window and --session exclude each other: give one of them.');
   }
+  if (flags.input === '-' && (flags.resume !== undefined || (flags.checkpointInterval ?? 'off') !== 'off')) {
+    throw new UsageError(
+      'Standard input cannot be read a second time, so a job cannot go on from a checkpoint of it: give a file with --input FILE.',
+    );
+  }
+  if (flags.overwrite && flags.resume !== undefined)
+    throw new UsageError('--overwrite and --resume exclude each other: give one of them.');
   if (flags.input === undefined) {
     only(flags.format !== undefined, '--format', '--input');
     only(flags.maxLine !== undefined, '--max-line', '--input');

@@ -10,6 +10,8 @@ import { buildJob } from '#jobs/registry.ts';
 import { JobMaster } from '#runtime/job/job-master.ts';
 import { TaskManagers } from '#runtime/job/task-managers.ts';
 import type { JobSpec } from '#runtime/messages.ts';
+import { type CheckpointFlags, checkpointsOf, restartOf } from './checkpoint-flags.ts';
+import type { IotPlan } from './iot-options.ts';
 
 export interface ReadingsJob {
   readonly master: JobMaster;
@@ -24,15 +26,25 @@ export interface ReadingsJob {
 /** Made, not started. */
 export function makeReadingsJob(
   spec: JobSpec,
-  { taskManagers, slots }: { taskManagers: number; slots: number },
+  { taskManagers, slots, params }: IotPlan,
+  flags: CheckpointFlags,
 ): ReadingsJob {
+  const checkpoints = checkpointsOf(flags, spec, params.output);
+  const restart = restartOf(flags, checkpoints);
   const graph = buildJob(spec);
   const master = new JobMaster({
     spec,
     graph,
     // Bundled, this module lies beside the worker's.
-    taskManagers: new TaskManagers({ count: taskManagers, slots, entry: new URL('./worker.js', import.meta.url) }),
+    taskManagers: new TaskManagers({
+      count: taskManagers,
+      slots,
+      entry: new URL('./worker.js', import.meta.url),
+      standby: restart.type !== 'none',
+    }),
     clock: systemClock,
+    checkpoints,
+    restart,
   });
   const errors = new ErrorsFeed(
     (id, query) => master.inspect(id, query),

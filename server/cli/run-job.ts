@@ -8,6 +8,7 @@ import { READINGS } from '#jobs/readings.ts';
 import { buildJob } from '#jobs/registry.ts';
 import { JobSampler } from '#runtime/metrics/sampler.ts';
 import { type IotPlan, planIot } from './iot-options.ts';
+import { newsLines } from './news-lines.ts';
 import { ProgressReporter } from './progress.ts';
 import { makeReadingsJob } from './readings-job.ts';
 import type { RunFlags, RunnableJob } from './runnable-jobs.ts';
@@ -31,7 +32,7 @@ export async function runJob(job: RunnableJob, flags: RunFlags): Promise<number>
     process.stdout.write(explain(buildJob(spec)));
     return 0;
   }
-  const { master, graph, errors, files } = makeReadingsJob(spec, plan);
+  const { master, graph, errors, files } = makeReadingsJob(spec, plan, flags);
   const sampler = new JobSampler(graph, master.cells);
 
   let interrupted = false;
@@ -44,6 +45,9 @@ export async function runJob(job: RunnableJob, flags: RunFlags): Promise<number>
     interrupted = true;
     say('stopping, and keeping what was read so far; once more ends it at once.');
     void master.stop();
+  });
+  master.onNews((news) => {
+    for (const line of newsLines(news)) say(line);
   });
   master.onReport(READINGS.resultsConsole, () => {
     if (readerGone) return;

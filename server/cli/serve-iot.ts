@@ -39,7 +39,7 @@ export async function serve(flags: ServeFlags): Promise<number> {
   };
   const plan =
     flags.job === false ? null : planIot(flags, { simulate: PLEASANT, parallelism: 2, console: null, live: true });
-  const job = plan === null ? null : makeReadingsJob({ name: 'iot', params: plan.params }, plan);
+  const job = plan === null ? null : makeReadingsJob({ name: 'iot', params: plan.params }, plan, flags);
   const live = plan === null || job === null ? null : liveJob(plan, job);
   const api = await ApiServer.create({
     host: flags.host,

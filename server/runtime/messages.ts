@@ -1,13 +1,24 @@
 /** Everything job master and task managers say to each other. Plain data; shared memory travels once, at deployment. */
 
 import type { CheckpointBarrier } from '#engine/exchange/barrier.ts';
+import type { CheckpointMode } from '#engine/exchange/barrier-aligner.ts';
 import type { Split } from '#engine/io/source.ts';
+import type { SubtaskFigures } from '#shared/checkpoints.ts';
+import type { CheckpointFailureReason } from './checkpoint/checkpoint-failure.ts';
+import type { OperatorStateHandles, SubtaskStateHandle } from './checkpoint/state-handle.ts';
 import type { SubtaskId } from './task/wiring.ts';
 
 /** A job crosses threads as its name and parameters: every thread builds the same graph from them. */
 export interface JobSpec {
   readonly name: string;
   readonly params: unknown;
+}
+
+/** How the subtasks of a job take part in its checkpoints. */
+export interface CheckpointDeployment {
+  readonly mode: CheckpointMode;
+  /** Directory that their state goes to (`CheckpointStore.root`). */
+  readonly root: string;
 }
 
 export interface Deployment {
@@ -23,6 +34,10 @@ export interface Deployment {
   readonly cells: readonly (readonly SharedArrayBuffer[])[];
   /** Latency histograms of every subtask, likewise. */
   readonly latencies: readonly (readonly SharedArrayBuffer[])[];
+  /** Null: the job takes none. */
+  readonly checkpoints: CheckpointDeployment | null;
+  /** What the job goes on from, by operator id; null: it begins. */
+  readonly restore: ReadonlyMap<string, OperatorStateHandles> | null;
 }
 
 /** What happens to one subtask, between two elements. */
@@ -43,6 +58,8 @@ export type SubtaskCommand =
   | { readonly type: 'finish' };
 
 export type ToTaskManager =
+  /** The first message to a thread: which task manager it is from now on. */
+  | { readonly type: 'take-place'; readonly index: number }
   | { readonly type: 'deploy'; readonly deployment: Deployment }
   | { readonly type: 'subtask'; readonly job: number; readonly id: SubtaskId; readonly command: SubtaskCommand }
   | {
@@ -57,6 +74,25 @@ export type ToTaskManager =
 export type FromTaskManager =
   | { readonly type: 'ready' }
   | { readonly type: 'deployed'; readonly job: number }
+  /** All its input has gone through the chain; with checkpoints the last one is still to come. */
+  | { readonly type: 'ended'; readonly job: number; readonly id: SubtaskId }
+  | {
+      readonly type: 'acknowledged';
+      readonly job: number;
+      readonly id: SubtaskId;
+      readonly checkpoint: number;
+      readonly state: SubtaskStateHandle;
+      readonly figures: SubtaskFigures;
+      readonly ended: boolean;
+    }
+  | {
+      readonly type: 'declined';
+      readonly job: number;
+      readonly id: SubtaskId;
+      readonly checkpoint: number;
+      readonly reason: CheckpointFailureReason;
+      readonly message: string;
+    }
   | { readonly type: 'finished'; readonly job: number; readonly id: SubtaskId }
   | { readonly type: 'failed'; readonly job: number; readonly where: string; readonly error: FailureReport }
   | { readonly type: 'split-request'; readonly job: number; readonly id: SubtaskId }
@@ -80,8 +116,7 @@ export interface FailureReport {
 
 /** What a worker thread is started with. */
 export interface TaskManagerInit {
-  readonly index: number;
-  /** Doorbells of all task managers: `[rings, sleeping]`. */
+  /** Doorbells of all task managers (`doorbell.ts`). */
   readonly bells: readonly SharedArrayBuffer[];
   /** For state on disk; made when it is needed, removed when the process ends. */
   readonly stateDirectory: string;

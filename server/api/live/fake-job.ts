@@ -20,6 +20,7 @@ function operator(id: string, kind: string): JobOperator {
     kind,
     create: null,
     source: null,
+    sink: null,
     alignment: null,
     outputSchema: any,
     sideOutputs: new Map(),

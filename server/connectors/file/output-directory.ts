@@ -12,6 +12,8 @@ export type OutputName = (typeof OUTPUTS)[number];
 export interface OutputDirectoryOptions {
   /** Removes the parts, and leftovers of killed runs, that are there; nothing else. Default false: parts are a reason to refuse. */
   readonly overwrite?: boolean;
+  /** The job goes on from a checkpoint: what is there stays, and the sinks sort out what belongs to it. Default false. */
+  readonly resume?: boolean;
 }
 
 /**
@@ -20,7 +22,7 @@ export interface OutputDirectoryOptions {
  */
 export function prepareOutputDirectory(
   directory: string,
-  { overwrite = false }: OutputDirectoryOptions = {},
+  { overwrite = false, resume = false }: OutputDirectoryOptions = {},
 ): Record<OutputName, string> {
   const paths = {
     windows: join(directory, 'windows'),
@@ -29,10 +31,10 @@ export function prepareOutputDirectory(
   };
   const found = OUTPUTS.flatMap((name) => partsIn(paths[name]));
   const visible = found.filter((part) => part.visible);
-  if (visible.length > 0 && !overwrite) {
+  if (visible.length > 0 && !overwrite && !resume) {
     const more = visible.length > 1 ? ` and ${visible.length - 1} more` : '';
     throw new UsageError(
-      `${directory}: already holds results (${visible[0]?.path}${more}); pass --overwrite to remove them, or choose another directory.`,
+      `${directory}: already holds results (${visible[0]?.path}${more}); pass --resume latest to go on from a checkpoint, --overwrite to remove them, or choose another directory.`,
     );
   }
   try {

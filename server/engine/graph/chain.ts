@@ -100,6 +100,7 @@ export function chain(
           kind: n.kind,
           create: n.create,
           source: n.source,
+          sink: n.sink,
           alignment: n.alignment,
           outputSchema: n.outputSchema,
           sideOutputs: n.sideOutputs,

@@ -107,6 +107,7 @@ export class StreamExecutionEnvironment {
       chaining: 'always',
       sideOutputs: new Map(),
       source: null,
+      sink: null,
       alignment: null,
       create: null,
       ...node,
@@ -265,6 +266,7 @@ export class DataStream<F extends Fields> {
       name,
       inputs: this.edges,
       outputSchema: null,
+      sink,
       create: () => new SinkOperator(sink, env.rollIntervalMs),
     });
     return new OperatorHandle(node);

@@ -9,6 +9,7 @@
  */
 
 import type { Fields, Schema } from '../batch/schema.ts';
+import type { Sink } from '../io/sink.ts';
 import type { Source } from '../io/source.ts';
 import type { LatencyTracking } from '../metrics/latency.ts';
 import type { Operator } from '../operators/operator.ts';
@@ -48,6 +49,8 @@ export interface JobOperator {
   readonly create: (() => Operator) | null;
   /** Only for sources. */
   readonly source: Source<Fields> | null;
+  /** Only for sinks. */
+  readonly sink: Sink | null;
   /** Only of operators that make watermarks. */
   readonly alignment: WatermarkAlignment | null;
   readonly outputSchema: Schema | null;

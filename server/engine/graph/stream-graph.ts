@@ -1,6 +1,7 @@
 /** What the DataStream API builds: one node per operator, before chaining. Nodes are numbered in the order in which the job made them. */
 
 import type { Fields, Schema } from '../batch/schema.ts';
+import type { Sink } from '../io/sink.ts';
 import type { Source, Split } from '../io/source.ts';
 import type { Operator } from '../operators/operator.ts';
 import type { WatermarkAlignment } from '../time/watermark-strategy.ts';
@@ -31,6 +32,7 @@ export interface StreamNode {
   /** Schemas of its side outputs by tag. */
   readonly sideOutputs: Map<string, Schema>;
   readonly source: Source<Fields, Split> | null;
+  readonly sink: Sink | null;
   /** Only of operators that make watermarks. */
   readonly alignment: WatermarkAlignment | null;
   /** Makes the operator of one subtask. Null for sources. Called after the graph is complete. */

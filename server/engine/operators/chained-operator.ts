@@ -24,6 +24,7 @@ export class ChainedOperator implements Consumer {
     this.#latency = latency;
     cells[OperatorCell.INPUT_WATERMARK] = Number.NEGATIVE_INFINITY;
     cells[OperatorCell.OUTPUT_WATERMARK] = Number.NEGATIVE_INFINITY;
+    cells[OperatorCell.OUTPUT_IDLE] = 0;
   }
 
   get pending(): boolean {

@@ -9,7 +9,7 @@
 import { WeirError } from '#base/errors.ts';
 import type { RecordBatch } from '../batch/record-batch.ts';
 import type { Schema } from '../batch/schema.ts';
-import { COMMIT_RETRIES, type Committer, type Sink, type SinkWriter } from '../io/sink.ts';
+import { COMMIT_RETRIES, type Committer, type Sink, type SinkRecovery, type SinkWriter } from '../io/sink.ts';
 import type { Eventually } from '../state/keyed-state.ts';
 import { shareOf } from '../state/operator-lists.ts';
 import type { OperatorSnapshot } from '../state/snapshot.ts';
@@ -220,6 +220,13 @@ export class SinkOperator extends Operator {
     const left = committer.commit(committables);
     return left instanceof Promise ? left.then(next) : next(left);
   }
+}
+
+/** What the sink itself has to know of the snapshots of its subtasks (`Sink.recover`). */
+export function sinkRecovery(snapshots: readonly OperatorSnapshot[]): SinkRecovery {
+  const values = (name: string): unknown[] =>
+    snapshots.flatMap(({ operator }) => operator[name]?.items ?? []).map((bytes) => new ByteReader(bytes).value());
+  return { committables: values(COMMITTABLES), states: values(WRITERS) };
 }
 
 function written(value: unknown): Uint8Array {

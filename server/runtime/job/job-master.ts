@@ -1,18 +1,30 @@
 /**
- * One job, from deployment to its end: places subtasks on slots, lays out the shared memory between them, deals splits, and follows the
- * state machine of `job-state.ts`. Runs on the main thread; records never pass through it.
+ * One job, from deployment to its end: follows the state machine of `job-state.ts`, has checkpoints taken, and after a failure starts a new
+ * attempt from the last one, as its restart strategy says. Runs on the main thread; records never pass through it.
  *
- * News goes up through subscriptions (`onState`, `onReport`); numbers are read from shared cells whenever somebody likes (`cells`).
+ *   start ─> [open the store, find the checkpoint] ─> sinks take back what it does not know ─> attempt (`job-execution.ts`) ─> RUNNING
+ *                              ^                                                                                │
+ *                              └── delay <── all tasks closed <── RESTARTING <── failure ───────────────────────┤
+ *                                                                                                    end: one last checkpoint
+ *
+ * News goes up through subscriptions (`onState`, `onNews`, `onReport`); numbers are read from shared cells whenever somebody likes (`cells`).
  */
 
 import type { Clock } from '#base/clock.ts';
-import { UsageError, WeirError } from '#base/errors.ts';
-import { ringBytes } from '#engine/exchange/ring-layout.ts';
-import { findOperator, type JobEdge, type JobGraph, type JobVertex } from '#engine/graph/job-graph.ts';
-import type { Enumerator, Split } from '#engine/io/source.ts';
-import type { FromTaskManager, JobSpec, SubtaskCommand } from '../messages.ts';
-import { channelsOf, newCells, newLatencies, type SubtaskId } from '../task/wiring.ts';
+import { messageOf, WeirError } from '#base/errors.ts';
+import { Random } from '#base/random.ts';
+import type { JobGraph } from '#engine/graph/job-graph.ts';
+import type { CheckpointStatistics } from '#shared/checkpoints.ts';
+import type { CompletedCheckpoint } from '../checkpoint/checkpoint-metadata.ts';
+import type { JobSpec } from '../messages.ts';
+import { newCells, newLatencies } from '../task/wiring.ts';
+import { FailureLog } from './failure-log.ts';
+import { JobCheckpoints, type JobCheckpointsOptions, type RestorePoint } from './job-checkpoints.ts';
+import { type ExecutionListener, JobExecution, placeSubtasks } from './job-execution.ts';
+import type { JobNews } from './job-news.ts';
 import { checkTransition, isTerminal, type JobState } from './job-state.ts';
+import type { RestartSettings } from './restart-settings.ts';
+import { type RestartStrategy, recoverFrom, restartStrategy } from './restart-strategies.ts';
 import type { TaskManagers } from './task-managers.ts';
 import { WatermarkAlignmentCoordinator } from './watermark-alignment.ts';
 
@@ -22,73 +34,75 @@ export interface JobMasterOptions {
   readonly graph: JobGraph;
   readonly taskManagers: TaskManagers;
   readonly clock: Clock;
+  /** Null or absent: the job takes none, and what sinks stage becomes visible by time. */
+  readonly checkpoints?: JobCheckpointsOptions | null;
+  /** Absent: a failure is the end. */
+  readonly restart?: RestartSettings;
 }
 
 type ReportListener = (subtask: number, message: unknown) => void;
 
 export class JobMaster {
   readonly graph: JobGraph;
-  /** Cells of every subtask by vertex and index, in shared memory (`engine/metrics/cells.ts`). */
+  /** Cells of every subtask by vertex and index, in shared memory (`engine/metrics/cells.ts`). They live as long as the job: counters go on. */
   readonly cells: readonly (readonly Float64Array[])[];
   /** Latency histograms, likewise (`engine/metrics/latency.ts`). */
   readonly latencies: readonly (readonly Float64Array[])[];
-  readonly alignment: WatermarkAlignmentCoordinator;
   /** Resolves with the terminal state; never rejects. */
   readonly done: Promise<JobState>;
-  readonly #spec: JobSpec;
-  readonly #taskManagers: TaskManagers;
-  readonly #clock: Clock;
-  readonly #job: number;
-  /** Task manager of every subtask. */
-  readonly #placement: number[][];
-  readonly #enumerators = new Map<number, Enumerator>();
-  /** Readers may ask before every task is deployed and the enumerators start. */
-  readonly #earlyRequests: SubtaskId[] = [];
+  readonly failures = new FailureLog();
+  readonly #options: JobMasterOptions;
+  readonly #checkpoints: JobCheckpoints | null;
+  #execution: JobExecution | null = null;
+  #alignment: WatermarkAlignmentCoordinator;
   readonly #stateListeners = new Set<(state: JobState) => void>();
+  readonly #newsListeners = new Set<(news: JobNews) => void>();
   readonly #reportListeners = new Map<string, Set<ReportListener>>();
-  readonly #requests = new Map<
-    number,
-    { answers: unknown[]; waiting: number; resolve: (answers: unknown[]) => void }
-  >();
-  #nextRequest = 1;
   #state: JobState = 'CREATED';
   #failure: Error | null = null;
   #startedAt = 0;
-  readonly #finished = new Set<string>();
-  readonly #waiting = { deployed: new Set<number>(), disposed: new Set<number>() };
-  #onDeployed: { resolve: () => void; reject: (error: Error) => void } | null = null;
+  readonly #restartSettings: RestartSettings;
+  readonly #strategy: RestartStrategy;
+  #stopWanted = false;
+  /** Ends the wait before the next attempt. */
+  #endDelay: (() => void) | null = null;
   #resolveDone!: (state: JobState) => void;
   #disposed = false;
 
   constructor(options: JobMasterOptions) {
-    this.graph = options.graph;
-    this.#spec = options.spec;
-    this.#taskManagers = options.taskManagers;
-    this.#clock = options.clock;
+    const { graph, clock } = options;
+    this.graph = graph;
+    this.#options = options;
     this.done = new Promise((resolve) => {
       this.#resolveDone = resolve;
     });
-    this.#placement = this.#place();
-    this.cells = this.graph.vertices.map((v, i) =>
-      Array.from({ length: v.parallelism }, () => newCells(this.graph, i, (bytes) => new SharedArrayBuffer(bytes))),
-    );
-    this.latencies = this.graph.vertices.map((v, i) =>
-      Array.from({ length: v.parallelism }, () => newLatencies(this.graph, i, (bytes) => new SharedArrayBuffer(bytes))),
-    );
-    this.alignment = new WatermarkAlignmentCoordinator(this.graph, this.cells, (id, group, watermark) =>
-      this.#command(id, { type: 'allow', group, watermark }),
-    );
-    this.#job = this.#taskManagers.register({
-      onMessage: (taskManager, message) => this.#receive(taskManager, message),
-      onLost: (_, cause) => this.#fail(cause),
-    });
+    const shared = (bytes: number): SharedArrayBuffer => new SharedArrayBuffer(bytes);
+    const perSubtask = (of: typeof newCells): Float64Array[][] =>
+      graph.vertices.map((v, i) => Array.from({ length: v.parallelism }, () => of(graph, i, shared)));
+    this.cells = perSubtask(newCells);
+    this.latencies = perSubtask(newLatencies);
+    this.#alignment = this.#newAlignment();
+    this.#checkpoints = options.checkpoints
+      ? new JobCheckpoints(options.checkpoints, {
+          spec: options.spec,
+          graph,
+          clock,
+          execution: () => this.#execution,
+          failJob: (error) => this.#onFailure(error),
+          tell: (news) => this.#tell(news),
+        })
+      : null;
+    this.#restartSettings = options.restart ?? { type: 'none' };
+    this.#strategy = restartStrategy(this.#restartSettings, new Random(Math.floor(Math.random() * 2 ** 32)));
+    // Too few slots are an error of whoever makes the job.
+    placeSubtasks(graph, options.taskManagers);
   }
 
   get state(): JobState {
     return this.#state;
   }
 
-  /** Cause when FAILED or on the way there. */
+  /** Cause when FAILED or on the way there, and of the last restart. */
   get failure(): Error | null {
     return this.#failure;
   }
@@ -98,59 +112,89 @@ export class JobMaster {
     return this.#startedAt;
   }
 
-  /** Deploys all subtasks, then starts the sources. Rejects when a thread cannot be started or a task not be made. */
-  async start(): Promise<void> {
-    await this.#taskManagers.start();
-    const used = [...new Set(this.#placement.flat())];
-    this.#waiting.deployed = new Set(used);
-    const deployed = new Promise<void>((resolve, reject) => {
-      this.#onDeployed = { resolve, reject };
-    });
-    const rings = this.#layOutRings();
-    for (const taskManager of used) {
-      const subtasks = this.#subtasks().filter((id) => this.#taskManagerOf(id) === taskManager);
-      this.#taskManagers.send(taskManager, {
-        type: 'deploy',
-        deployment: {
-          job: this.#job,
-          spec: this.#spec,
-          subtasks,
-          placement: this.#placement,
-          rings,
-          cells: this.cells.map((v) => v.map((c) => c.buffer as SharedArrayBuffer)),
-          latencies: this.latencies.map((v) => v.map((l) => l.buffer as SharedArrayBuffer)),
-        },
-      });
-    }
-    await deployed;
-    this.#startedAt = this.#clock.now();
-    this.#moveTo('RUNNING');
-    this.#startEnumerators();
-    this.#align();
+  /** Of the attempt that runs. */
+  get alignment(): WatermarkAlignmentCoordinator {
+    return this.#alignment;
   }
 
-  /** Stops at once: what is in flight is dropped, what was committed stays. */
+  /** Null: the job takes no checkpoints. */
+  get checkpoints(): CheckpointStatistics | null {
+    return this.#checkpoints?.statistics() ?? null;
+  }
+
+  /** Starts the job. Rejects when a thread cannot be started, a task not be made, or what the job should go on from not be read. */
+  async start(): Promise<void> {
+    try {
+      const point = (await this.#checkpoints?.open()) ?? null;
+      await this.#launch(point);
+    } catch (error) {
+      const cause = error instanceof Error ? error : new Error(String(error));
+      if (this.#state === 'CREATED') await this.#end(cause);
+      throw cause;
+    }
+    this.#startedAt = this.#options.clock.now();
+  }
+
+  /** Stops at once: what is in flight is dropped, what was committed stays, and so do checkpoints. */
   async cancel(): Promise<void> {
     if (isTerminal(this.#state)) return;
     if (this.#state !== 'CANCELLING') {
       this.#moveTo('CANCELLING');
-      this.#dispose();
+      this.#endDelay?.();
+      await this.#checkpoints?.stop('CHECKPOINT_COORDINATOR_SHUTDOWN');
+      await this.#close();
+      this.#moveTo('CANCELED');
     }
     await this.done;
   }
 
   /** Ends the input where it is and lets everything read so far go through to the sinks: FINISHED. */
   async stop(): Promise<void> {
-    for (const [vertex, v] of this.graph.vertices.entries()) {
-      if (v.operators[0]?.source == null) continue;
-      for (let index = 0; index < v.parallelism; index++) this.#command({ vertex, index }, { type: 'stop' });
-    }
+    this.#stopWanted = true;
+    if (this.#state === 'RUNNING') this.#execution?.toSources({ type: 'stop' });
     await this.done;
+  }
+
+  /** A checkpoint or savepoint now. Rejects with the reason where it fails. */
+  savepoint(target: string | null = null): Promise<CompletedCheckpoint> {
+    return this.#withCheckpoints().savepoint('savepoint', target);
+  }
+
+  checkpoint(): Promise<CompletedCheckpoint> {
+    return this.#withCheckpoints().checkpoint();
+  }
+
+  /**
+   * Takes a savepoint behind which nothing is read, and ends the job: FINISHED. With `drain` all windows fire first, and nobody should go on
+   * from it. Where the savepoint fails the job goes on.
+   */
+  async stopWithSavepoint({
+    drain = false,
+    target = null,
+  }: {
+    drain?: boolean;
+    target?: string | null;
+  } = {}): Promise<CompletedCheckpoint> {
+    const checkpoints = this.#withCheckpoints();
+    try {
+      const savepoint = await checkpoints.savepoint(drain ? 'drain' : 'stop', target);
+      this.#execution?.broadcast({ type: 'finish' });
+      await this.done;
+      return savepoint;
+    } catch (error) {
+      this.#execution?.broadcast({ type: 'go-on' });
+      throw error;
+    }
   }
 
   onState(listener: (state: JobState) => void): () => void {
     this.#stateListeners.add(listener);
     return () => this.#stateListeners.delete(listener);
+  }
+
+  onNews(listener: (news: JobNews) => void): () => void {
+    this.#newsListeners.add(listener);
+    return () => this.#newsListeners.delete(listener);
   }
 
   /** What an operator reports (`OperatorContext.report`, `WriterContext.report`). */
@@ -162,172 +206,168 @@ export class JobMaster {
 
   /** To the enumerator of a source operator. */
   control(operatorId: string, event: unknown): void {
-    const at = findOperator(this.graph, operatorId);
-    const enumerator = at === null ? undefined : this.#enumerators.get(at.vertex);
-    if (enumerator?.onControl === undefined)
-      throw new WeirError('NO_CONTROL', `Operator "${operatorId}" takes no control events.`);
-    enumerator.onControl(event);
+    if (this.#execution === null || this.#state === 'RESTARTING')
+      throw new WeirError('RESTARTING', 'The job is being restarted: nothing was sent, try again when it runs.');
+    this.#execution.control(operatorId, event);
   }
 
-  /** Asks an operator in all its subtasks; one answer each, empty when the job is gone. Works after the job finished, until `dispose`. */
+  /** Asks an operator in all its subtasks; one answer each, empty while no tasks are there. Works after the job finished, until `dispose`. */
   inspect(operatorId: string, query: unknown): Promise<unknown[]> {
-    const at = findOperator(this.graph, operatorId);
-    if (at === null || this.#disposed || this.#state === 'CREATED') return Promise.resolve([]);
-    const asked = [...new Set(this.#placement[at.vertex])];
-    const request = this.#nextRequest++;
-    return new Promise((resolve) => {
-      this.#requests.set(request, { answers: [], waiting: asked.length, resolve });
-      for (const taskManager of asked) {
-        this.#taskManagers.send(taskManager, { type: 'inspect', job: this.#job, request, operator: operatorId, query });
-      }
-    });
+    return this.#execution?.inspect(operatorId, query) ?? Promise.resolve([]);
   }
 
   /** Gives back what a finished job still holds in the task managers. */
   dispose(): void {
     if (!isTerminal(this.#state) || this.#disposed) return;
-    this.#dispose();
+    this.#disposed = true;
+    void this.#execution?.dispose();
   }
 
-  #place(): number[][] {
-    const { count, slots } = this.#taskManagers;
-    const needed = Math.max(...this.graph.vertices.map((v) => v.parallelism));
-    if (needed > count * slots) {
-      throw new UsageError(
-        `The job needs ${needed} slots, but ${count} task manager${count === 1 ? '' : 's'} with ${slots} slot${slots === 1 ? '' : 's'} each have ${count * slots}.`,
-      );
-    }
-    return this.graph.vertices.map((v) =>
-      Array.from({ length: v.parallelism }, (_, index) => Math.floor(index / slots)),
+  #withCheckpoints(): JobCheckpoints {
+    if (this.#checkpoints !== null) return this.#checkpoints;
+    throw new WeirError(
+      'NO_CHECKPOINTS',
+      `Job ${this.graph.name} takes no checkpoints: start it with a checkpoint interval.`,
     );
   }
 
-  #layOutRings(): (SharedArrayBuffer | null)[] {
-    return channelsOf(this.graph).map((channel) => {
-      const edge = this.graph.edges[channel.edge] as JobEdge;
-      const from = this.#taskManagerOf({ vertex: edge.from, index: channel.from });
-      const to = this.#taskManagerOf({ vertex: edge.to, index: channel.to });
-      return from === to ? null : new SharedArrayBuffer(ringBytes(edge.schema));
+  async #launch(point: RestorePoint | null): Promise<void> {
+    const { taskManagers } = this.#options;
+    await taskManagers.start();
+    await this.#checkpoints?.recoverSinks(point);
+    const execution = this.#newExecution(point);
+    this.#execution = execution;
+    this.#alignment = this.#newAlignment();
+    await execution.start();
+    if (this.#state !== 'CREATED' && this.#state !== 'RESTARTING') return;
+    this.#moveTo('RUNNING');
+    this.#checkpoints?.start(point);
+    if (this.#stopWanted) execution.toSources({ type: 'stop' });
+    this.#align(execution);
+  }
+
+  #newExecution(point: RestorePoint | null): JobExecution {
+    const { spec, taskManagers, clock } = this.#options;
+    const listener: ExecutionListener = {
+      onFailure: (error) => {
+        if (execution === this.#execution) this.#onFailure(error);
+      },
+      onEnded: () => void this.#finishWithCheckpoint(execution),
+      onFinished: () => void this.#onFinished(),
+      onReport: (operator, subtask, message) => {
+        for (const listener of this.#reportListeners.get(operator) ?? []) listener(subtask, message);
+      },
+      onAcknowledged: (message) => this.#checkpoints?.acknowledge(message),
+      onDeclined: (message) => this.#checkpoints?.decline(message),
+    };
+    const execution = new JobExecution({
+      spec,
+      graph: this.graph,
+      taskManagers,
+      clock,
+      cells: this.cells,
+      latencies: this.latencies,
+      checkpoints: this.#checkpoints?.deployment ?? null,
+      restored: point,
+      listener,
+    });
+    return execution;
+  }
+
+  #newAlignment(): WatermarkAlignmentCoordinator {
+    return new WatermarkAlignmentCoordinator(this.graph, this.cells, (id, group, watermark) =>
+      this.#execution?.command(id, { type: 'allow', group, watermark }),
+    );
+  }
+
+  /** Compares aligned sources whenever it is time, as long as this attempt runs. */
+  #align(execution: JobExecution): void {
+    if (this.#state !== 'RUNNING' || execution !== this.#execution) return;
+    const now = this.#options.clock.now();
+    this.#alignment.update(now);
+    const { nextUpdate } = this.#alignment;
+    if (nextUpdate !== Number.POSITIVE_INFINITY) setTimeout(() => this.#align(execution), nextUpdate - now).unref();
+  }
+
+  /** The input has ended: what sinks have staged becomes visible with one last checkpoint. */
+  async #finishWithCheckpoint(execution: JobExecution): Promise<void> {
+    try {
+      await this.#checkpoints?.last();
+      if (execution === this.#execution) execution.broadcast({ type: 'finish' });
+    } catch {
+      // The attempt is over, and its failure known.
+    }
+  }
+
+  async #onFinished(): Promise<void> {
+    if (this.#state !== 'RUNNING') return;
+    await this.#checkpoints?.close();
+    if (this.#state === 'RUNNING') this.#moveTo('FINISHED');
+  }
+
+  #onFailure(error: Error): void {
+    if (this.#state === 'CREATED') {
+      // `start` rejects with it.
+      this.#failure = error;
+      return;
+    }
+    if (this.#state !== 'RUNNING' && this.#state !== 'RESTARTING') return;
+    if (this.#state === 'RESTARTING' && this.#endDelay !== null) return;
+    void this.#restart(error);
+  }
+
+  /** Restarts the job, or ends it. */
+  async #restart(error: Error): Promise<void> {
+    const now = this.#options.clock.now();
+    this.#failure = error;
+    const recovery = recoverFrom(error, this.#strategy, this.#restartSettings, now);
+    const delayMs = recovery.restart ? recovery.backoffMs : null;
+    this.failures.add({ at: now, message: messageOf(error), restartInMs: delayMs });
+    this.#tell({ type: 'failure', at: now, message: messageOf(error), restartInMs: delayMs });
+    if (delayMs === null) {
+      // Without a strategy there is nothing to say about it.
+      await this.#end(recovery.restart || this.#restartSettings.type === 'none' ? error : recovery.error);
+      return;
+    }
+    if (this.#state !== 'RESTARTING') this.#moveTo('RESTARTING');
+    const failed = this.#execution;
+    this.#execution = null;
+    const settled = this.#checkpoints?.stop('JOB_FAILURE');
+    await Promise.all([failed?.dispose(), settled, this.#delay(delayMs)]);
+    if (this.#state !== 'RESTARTING') return;
+    try {
+      await this.#launch((await this.#checkpoints?.latest()) ?? null);
+    } catch (cause) {
+      if (this.#state === 'RESTARTING') void this.#restart(cause instanceof Error ? cause : new Error(String(cause)));
+    }
+  }
+
+  #delay(ms: number): Promise<void> {
+    return new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, ms);
+      this.#endDelay = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    }).then(() => {
+      this.#endDelay = null;
     });
   }
 
-  #startEnumerators(): void {
-    for (const [vertex, v] of this.graph.vertices.entries()) {
-      const source = v.operators[0]?.source;
-      if (!source) continue;
-      this.#enumerators.set(
-        vertex,
-        source.createEnumerator({
-          restored: null,
-          parallelism: v.parallelism,
-          clock: this.#clock,
-          assign: (index: number, split: Split) => this.#command({ vertex, index }, { type: 'add-split', split }),
-          noMoreSplits: (index) => this.#command({ vertex, index }, { type: 'no-more-splits' }),
-          send: (index, event) => this.#command({ vertex, index }, { type: 'source-event', event }),
-          fail: (error) => this.#fail(error instanceof Error ? error : new Error(String(error))),
-        }),
-      );
-    }
-    for (const enumerator of this.#enumerators.values()) {
-      try {
-        enumerator.start();
-      } catch (error) {
-        this.#fail(error instanceof Error ? error : new Error(String(error)));
-      }
-    }
-    for (const id of this.#earlyRequests.splice(0)) this.#enumerators.get(id.vertex)?.onSplitRequest(id.index);
-  }
-
-  /** Compares aligned sources whenever it is time, as long as they run. */
-  #align(): void {
-    if (this.#state !== 'RUNNING') return;
-    const now = this.#clock.now();
-    this.alignment.update(now);
-    const { nextUpdate } = this.alignment;
-    if (nextUpdate !== Number.POSITIVE_INFINITY) setTimeout(() => this.#align(), nextUpdate - now).unref();
-  }
-
-  #receive(taskManager: number, message: FromTaskManager): void {
-    switch (message.type) {
-      case 'ready':
-        break;
-      case 'deployed':
-        this.#waiting.deployed.delete(taskManager);
-        if (this.#waiting.deployed.size === 0) this.#onDeployed?.resolve();
-        break;
-      case 'finished':
-        this.#finished.add(`${message.id.vertex}/${message.id.index}`);
-        if (this.#state === 'RUNNING' && this.#finished.size === this.#subtasks().length) {
-          this.#closeEnumerators();
-          this.#moveTo('FINISHED');
-        }
-        break;
-      case 'failed': {
-        const error = new WeirError(message.error.code, `${message.where}: ${message.error.message}`);
-        if (message.error.stack !== '') error.stack = message.error.stack;
-        this.#fail(error);
-        break;
-      }
-      case 'split-request':
-        if (this.#state === 'CREATED') this.#earlyRequests.push(message.id);
-        else this.#enumerators.get(message.id.vertex)?.onSplitRequest(message.id.index);
-        break;
-      case 'reader-event':
-        this.#enumerators.get(message.id.vertex)?.onReaderEvent?.(message.id.index, message.event);
-        break;
-      case 'report':
-        for (const listener of this.#reportListeners.get(message.operator) ?? [])
-          listener(message.id.index, message.message);
-        break;
-      case 'inspected': {
-        const request = this.#requests.get(message.request);
-        if (request === undefined) break;
-        request.answers.push(...message.answers);
-        if (--request.waiting === 0) {
-          this.#requests.delete(message.request);
-          request.resolve(request.answers);
-        }
-        break;
-      }
-      case 'disposed':
-        this.#onDisposed(taskManager);
-        break;
-    }
-  }
-
-  #fail(error: Error): void {
-    if (isTerminal(this.#state) || this.#state === 'FAILING' || this.#state === 'CANCELLING') return;
+  /** FAILED, once everything is closed. */
+  async #end(error: Error): Promise<void> {
     this.#failure = error;
-    this.#moveTo('FAILING');
-    this.#onDeployed?.reject(error);
-    this.#dispose();
-  }
-
-  /** Tasks are closed everywhere; the job has ended when all have said so. A lost thread cannot. */
-  #dispose(): void {
-    this.#disposed = true;
-    this.#closeEnumerators();
-    for (const { resolve, answers } of this.#requests.values()) resolve(answers);
-    this.#requests.clear();
-    const used = new Set(this.#placement.flat());
-    this.#waiting.disposed = used;
-    for (const taskManager of [...used]) {
-      if (this.#failure instanceof WeirError && this.#failure.code === 'TASK_MANAGER_LOST')
-        this.#onDisposed(taskManager);
-      else this.#taskManagers.send(taskManager, { type: 'dispose', job: this.#job });
-    }
-  }
-
-  #onDisposed(taskManager: number): void {
-    this.#waiting.disposed.delete(taskManager);
-    if (this.#waiting.disposed.size > 0) return;
-    this.#taskManagers.unregister(this.#job);
+    if (this.#state !== 'FAILING') this.#moveTo('FAILING');
+    await this.#checkpoints?.stop('JOB_FAILURE');
+    await this.#close();
     if (this.#state === 'FAILING') this.#moveTo('FAILED');
-    if (this.#state === 'CANCELLING') this.#moveTo('CANCELED');
   }
 
-  #closeEnumerators(): void {
-    for (const enumerator of this.#enumerators.values()) enumerator.close();
+  /** Tasks are closed everywhere, and the files are given back. */
+  async #close(): Promise<void> {
+    this.#disposed = true;
+    await this.#execution?.dispose();
+    await this.#checkpoints?.close();
   }
 
   #moveTo(state: JobState): void {
@@ -337,17 +377,7 @@ export class JobMaster {
     if (isTerminal(state)) this.#resolveDone(state);
   }
 
-  #command(id: SubtaskId, command: SubtaskCommand): void {
-    this.#taskManagers.send(this.#taskManagerOf(id), { type: 'subtask', job: this.#job, id, command });
-  }
-
-  #taskManagerOf(id: SubtaskId): number {
-    return this.#placement[id.vertex]?.[id.index] as number;
-  }
-
-  #subtasks(): SubtaskId[] {
-    return this.graph.vertices.flatMap((v: JobVertex, vertex) =>
-      Array.from({ length: v.parallelism }, (_, index) => ({ vertex, index })),
-    );
+  #tell(news: JobNews): void {
+    for (const listener of this.#newsListeners) listener(news);
   }
 }

@@ -1,6 +1,10 @@
 /**
  * The worker threads that jobs run on. A task manager is one thread; it may run several jobs one after the other, or at the same time.
  * Threads are started at the first deployment.
+ *
+ *   running ──killed, out of memory, hung──> lost: whoever runs a job there is told ──replace──> the standby takes over its place
+ *
+ * A standby is a thread that has loaded everything and waits for a number: starting one takes longer than all the rest of a recovery.
  */
 
 import { randomUUID } from 'node:crypto';
@@ -18,6 +22,10 @@ export interface TaskManagersOptions {
   readonly slots: number;
   /** Module that a thread starts with. */
   readonly entry: URL;
+  /** A thread more, which waits to take the place of a lost one. */
+  readonly standby?: boolean;
+  /** A thread whose loop stands still for so long counts as lost, ms; default 10 s. Time in which this process stood still does not count. */
+  readonly heartbeatTimeoutMs?: number;
 }
 
 /** What a job master wants to hear from its task managers. */
@@ -27,14 +35,35 @@ export interface TaskManagerListener {
   onLost(taskManager: number, cause: Error): void;
 }
 
+const HEARTBEAT_MS = 500;
+const HEARTBEAT_TIMEOUT_MS = 10_000;
+
+/** A thread, in place or in waiting. */
+interface Thread {
+  readonly worker: Worker;
+  readonly ready: Promise<void>;
+  /** Its place; -1: standby. */
+  index: number;
+  /** Why it was ended, if somebody did. */
+  cause: string | null;
+  alive: boolean;
+  /** Looks that found its loop where it was. */
+  missed: number;
+  beats: number | null;
+}
+
 export class TaskManagers {
   readonly count: number;
   readonly slots: number;
   readonly #entry: URL;
-  readonly #workers: Worker[] = [];
+  readonly #standbyWanted: boolean;
+  readonly #missable: number;
+  readonly #threads: Thread[] = [];
+  #standby: Thread | null = null;
   readonly #bells: SharedArrayBuffer[];
   readonly #listeners = new Map<number, TaskManagerListener>();
   #started: Promise<void> | null = null;
+  #watch: NodeJS.Timeout | null = null;
   #closing = false;
   #nextJob = 1;
   readonly #stateDirectory = join(tmpdir(), `weir-state-${process.pid}-${randomUUID()}`);
@@ -48,17 +77,21 @@ export class TaskManagers {
     this.count = count;
     this.slots = slots;
     this.#entry = options.entry;
+    this.#standbyWanted = options.standby ?? false;
+    this.#missable = Math.ceil((options.heartbeatTimeoutMs ?? HEARTBEAT_TIMEOUT_MS) / HEARTBEAT_MS);
     process.once('exit', () => this.#removeState());
     this.#bells = Array.from({ length: count }, () => Doorbell.memory());
   }
 
-  /** Starts the threads; resolves when all are ready. */
-  start(): Promise<void> {
-    this.#started ??= Promise.all(Array.from({ length: this.count }, (_, i) => this.#spawn(i))).then(() => {});
-    return this.#started;
+  /** Starts the threads that are missing; resolves when all are ready. */
+  async start(): Promise<void> {
+    this.#started ??= this.#startMissing().finally(() => {
+      this.#started = null;
+    });
+    await this.#started;
   }
 
-  /** A number for a job, and whoever listens to news of it. */
+  /** A number for an attempt of a job, and whoever listens to news of it. */
   register(listener: TaskManagerListener): number {
     const job = this.#nextJob++;
     this.#listeners.set(job, listener);
@@ -70,13 +103,45 @@ export class TaskManagers {
   }
 
   send(taskManager: number, message: ToTaskManager): void {
-    this.#workers[taskManager]?.postMessage(message);
+    const thread = this.#threads[taskManager];
+    if (thread?.alive) thread.worker.postMessage(message);
+  }
+
+  /** Whether its thread is there. */
+  alive(taskManager: number): boolean {
+    return this.#threads[taskManager]?.alive ?? false;
+  }
+
+  /** Ends a thread at once, in the middle of whatever it does: those who run jobs there learn that it is lost, and why. */
+  kill(taskManager: number, cause = 'it was killed'): void {
+    const thread = this.#threads[taskManager];
+    if (!thread?.alive) return;
+    thread.cause = cause;
+    void thread.worker.terminate();
   }
 
   async close(): Promise<void> {
     this.#closing = true;
-    await Promise.all(this.#workers.map((w) => w.terminate()));
+    if (this.#watch !== null) clearInterval(this.#watch);
+    await Promise.all([...this.#threads, this.#standby].map((thread) => thread?.worker.terminate()));
     this.#removeState();
+  }
+
+  async #startMissing(): Promise<void> {
+    const placed: Thread[] = [];
+    for (let index = 0; index < this.count; index++) {
+      if (this.alive(index)) continue;
+      const thread = this.#standby ?? this.#spawn();
+      this.#standby = null;
+      thread.index = index;
+      this.#threads[index] = thread;
+      thread.worker.postMessage({ type: 'take-place', index });
+      placed.push(thread);
+    }
+    await Promise.all(placed.map((thread) => thread.ready));
+    if (this.#closing) return;
+    this.#watch ??= setInterval(() => this.#lookForHungOnes(), HEARTBEAT_MS).unref();
+    if (this.#standbyWanted) this.#standby ??= this.#spawn();
   }
 
   /** Stores remove their own; this is for those that a thread left behind. */
@@ -84,29 +149,46 @@ export class TaskManagers {
     rmSync(this.#stateDirectory, { recursive: true, force: true });
   }
 
-  #spawn(index: number): Promise<void> {
-    const workerData: TaskManagerInit = { index, bells: this.#bells, stateDirectory: this.#stateDirectory };
-    const worker = new Worker(this.#entry, { workerData, name: `task-manager-${index + 1}`, execArgv: [] });
-    this.#workers[index] = worker;
-    return new Promise((resolve, reject) => {
+  #spawn(): Thread {
+    const workerData: TaskManagerInit = { bells: this.#bells, stateDirectory: this.#stateDirectory };
+    const worker = new Worker(this.#entry, { workerData, name: 'task-manager', execArgv: [] });
+    let failure: Error | null = null;
+    const ready = new Promise<void>((resolve, reject) => {
       worker.on('message', (message: FromTaskManager) => {
         if (message.type === 'ready') resolve();
-        else this.#listeners.get(message.job)?.onMessage(index, message);
+        else this.#listeners.get(message.job)?.onMessage(thread.index, message);
       });
-      let cause: Error | null = null;
       worker.on('error', (error) => {
-        cause = error;
+        failure = error;
       });
       worker.on('exit', (code) => {
+        thread.alive = false;
+        if (this.#standby === thread) this.#standby = null;
         if (this.#closing) return;
-        const lost = new WeirError(
-          'TASK_MANAGER_LOST',
-          `Task manager ${index + 1} ended unexpectedly (exit code ${code})${cause === null ? '' : `: ${cause.message}`}.`,
-          { cause },
-        );
+        const why = thread.cause ?? failure?.message ?? `exit code ${code}`;
+        const lost = new WeirError('TASK_MANAGER_LOST', `Task manager ${thread.index + 1} is lost: ${why}.`, {
+          cause: failure,
+        });
         reject(lost);
-        for (const listener of this.#listeners.values()) listener.onLost(index, lost);
+        if (thread.index < 0) return;
+        for (const listener of [...this.#listeners.values()]) listener.onLost(thread.index, lost);
       });
     });
+    // Whoever waits for it hears of it; nobody need.
+    ready.catch(() => {});
+    const thread: Thread = { worker, ready, index: -1, cause: null, alive: true, missed: 0, beats: null };
+    return thread;
+  }
+
+  /** Every thread runs its loop ten times a second at least. Looks are counted instead of time, in which this process may have stood still. */
+  #lookForHungOnes(): void {
+    for (const [index, thread] of this.#threads.entries()) {
+      if (!thread.alive) continue;
+      const beats = Doorbell.beatsOf(this.#bells[index] as SharedArrayBuffer);
+      thread.missed = beats !== null && beats === thread.beats ? thread.missed + 1 : 0;
+      thread.beats = beats;
+      if (thread.missed >= this.#missable)
+        this.kill(index, `it gave no sign of life for ${(this.#missable * HEARTBEAT_MS) / 1000} s`);
+    }
   }
 }

@@ -14,6 +14,7 @@ const operator = (id: string, kind: string): JobOperator => ({
   kind,
   create: null,
   source: null,
+  sink: null,
   alignment: null,
   outputSchema: any,
   sideOutputs: new Map(),

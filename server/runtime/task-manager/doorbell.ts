@@ -3,11 +3,14 @@
  * notify only when it must.
  *
  * A sleeper reads the counter before it looks for work and sleeps only if the counter still has that value, so a ring in between is never
- * lost.
+ * lost. The same memory holds the signs of life of the thread that sleeps on it.
  */
 
 const COUNT = 0;
 const SLEEPING = 1;
+const BEATS = 2;
+/** Beats of a thread that is known to be busy. */
+const EXCUSED = -1;
 
 export class Doorbell {
   readonly #words: Int32Array;
@@ -17,7 +20,23 @@ export class Doorbell {
   }
 
   static memory(): SharedArrayBuffer {
-    return new SharedArrayBuffer(8);
+    return new SharedArrayBuffer(12);
+  }
+
+  /** How often the thread behind this memory has run its loop, wraps; null: it has excused itself. */
+  static beatsOf(memory: SharedArrayBuffer): number | null {
+    const beats = Atomics.load(new Int32Array(memory), BEATS);
+    return beats === EXCUSED ? null : beats;
+  }
+
+  /** A sign of life of the thread that sleeps on this bell. */
+  beat(): void {
+    this.#words[BEATS] = ((this.#words[BEATS] as number) + 1) & 0x7fffffff;
+  }
+
+  /** There will be none for a while. */
+  excuse(): void {
+    this.#words[BEATS] = EXCUSED;
   }
 
   ring(): void {

@@ -11,6 +11,8 @@ import { systemClock } from '#base/clock.ts';
 import { messageOf, WeirError } from '#base/errors.ts';
 import type { JobGraph } from '#engine/graph/job-graph.ts';
 import type { StateBackendFactory } from '#engine/state/keyed-state.ts';
+import type { Disk } from '../checkpoint/disk.ts';
+import { StateWriter } from '../checkpoint/state-writer.ts';
 import type {
   Deployment,
   FailureReport,
@@ -24,6 +26,8 @@ import { Step } from '../task/step.ts';
 import { type Subtask, SubtaskFailure } from '../task/subtask.ts';
 import { type SubtaskId, wire } from '../task/wiring.ts';
 import { Doorbell } from './doorbell.ts';
+import { nameOf, type RestoredState, readState } from './restored-state.ts';
+import { SubtaskStates } from './subtask-states.ts';
 
 /** The event loop gets a turn at least this often, ns: messages bring the next split of a file, and 5 ms cost half the speed of two readers. */
 const YIELD_NANOS = 0.5e6;
@@ -33,11 +37,21 @@ const SLEEP_MS = 100;
 interface Deployed {
   readonly job: number;
   readonly subtasks: Subtask[];
+  /** By subtask (`nameOf`); of jobs with checkpoints. */
+  readonly states: ReadonlyMap<string, SubtaskStates>;
   failed: boolean;
 }
 
 export interface TaskManagerPort {
   send(message: FromTaskManager): void;
+}
+
+/** What a thread needs of the machine. */
+export interface TaskManagerOutside {
+  /** Null: there is none, and jobs that want one are refused. */
+  readonly levelBackend: StateBackendFactory | null;
+  /** Where checkpoints are written to and read from. */
+  readonly disk: Disk;
 }
 
 export class TaskManager {
@@ -47,26 +61,33 @@ export class TaskManager {
   readonly #port: TaskManagerPort;
   readonly #build: (spec: JobSpec) => JobGraph;
   readonly #levelBackend: StateBackendFactory | null;
+  readonly #disk: Disk;
   readonly #jobs = new Map<number, Deployed>();
+  /** Jobs whose state is being read. */
+  readonly #deploying = new Set<number>();
 
   constructor(
+    index: number,
     init: TaskManagerInit,
     port: TaskManagerPort,
     build: (spec: JobSpec) => JobGraph,
-    levelBackend: StateBackendFactory | null = null,
+    outside: TaskManagerOutside,
   ) {
-    this.#index = init.index;
+    this.#index = index;
     this.#bells = init.bells.map((memory) => new Doorbell(memory));
-    this.#bell = this.#bells[init.index] as Doorbell;
+    this.#bell = this.#bells[index] as Doorbell;
     this.#port = port;
     this.#build = build;
-    this.#levelBackend = levelBackend;
+    this.#levelBackend = outside.levelBackend;
+    this.#disk = outside.disk;
   }
 
   receive(message: ToTaskManager): void {
     switch (message.type) {
+      case 'take-place':
+        break;
       case 'deploy':
-        this.#deploy(message.deployment);
+        void this.#deploy(message.deployment);
         break;
       case 'subtask':
         this.#command(message.job, message.id, message.command);
@@ -86,6 +107,7 @@ export class TaskManager {
     let lastYield = systemClock.nanos();
     for (;;) {
       const seen = this.#bell.count;
+      this.#bell.beat();
       let worked = false;
       for (const deployed of this.#jobs.values()) if (this.#drive(deployed)) worked = true;
       if (!worked) {
@@ -135,36 +157,20 @@ export class TaskManager {
     return Math.max(1, at - now);
   }
 
-  #deploy(deployment: Deployment): void {
-    const { job, spec, placement, rings, cells, latencies } = deployment;
+  async #deploy(deployment: Deployment): Promise<void> {
+    const { job } = deployment;
+    this.#deploying.add(job);
     try {
-      const subtasks = wire({
-        graph: this.#build(spec),
-        subtasks: deployment.subtasks,
-        cells: (id) => new Float64Array(cells[id.vertex]?.[id.index] as SharedArrayBuffer),
-        latencies: (id) => new Float64Array(latencies[id.vertex]?.[id.index] as SharedArrayBuffer),
-        ring: (channel) => rings[channel] ?? null,
-        notify: (id) => {
-          const bell = this.#bells[placement[id.vertex]?.[id.index] as number] as Doorbell;
-          return () => bell.ring();
-        },
-        nanos: () => systemClock.nanos(),
-        host: (id) => ({
-          clock: systemClock,
-          wake: () => this.#bell.ring(),
-          levelBackend: this.#levelBackend,
-          checkpoints: null,
-          restored: null,
-          report: (operator, message) => this.#port.send({ type: 'report', job, id, operator, message }),
-          enumerator: {
-            requestSplit: () => this.#port.send({ type: 'split-request', job, id }),
-            send: (event) => this.#port.send({ type: 'reader-event', job, id, event }),
-          },
-        }),
-      });
-      this.#jobs.set(job, { job, subtasks, failed: false });
+      const graph = this.#build(deployment.spec);
+      const restored = await readState(this.#disk, graph, deployment);
+      // It may have been given up meanwhile.
+      if (!this.#deploying.delete(job)) return;
+      // Putting large state in its place may take a while, without a sign of life.
+      this.#bell.excuse();
+      this.#jobs.set(job, this.#wire(graph, deployment, restored));
       this.#port.send({ type: 'deployed', job });
     } catch (error) {
+      this.#deploying.delete(job);
       this.#port.send({
         type: 'failed',
         job,
@@ -172,11 +178,58 @@ export class TaskManager {
         error: report(error),
       });
     }
+    this.#bell.ring();
+  }
+
+  #wire(graph: JobGraph, deployment: Deployment, restored: RestoredState | null): Deployed {
+    const { job, placement, rings, cells, latencies, checkpoints } = deployment;
+    const states = new Map<string, SubtaskStates>();
+    const statesOf = (id: SubtaskId): SubtaskStates | null => {
+      if (checkpoints === null) return null;
+      const made = new SubtaskStates({
+        mode: checkpoints.mode,
+        writer: new StateWriter({ disk: this.#disk, root: checkpoints.root, subtask: id }),
+        job,
+        id,
+        clock: systemClock,
+        send: (message) => this.#port.send(message),
+      });
+      states.set(nameOf(id), made);
+      return made;
+    };
+    const subtasks = wire({
+      graph,
+      subtasks: deployment.subtasks,
+      cells: (id) => new Float64Array(cells[id.vertex]?.[id.index] as SharedArrayBuffer),
+      latencies: (id) => new Float64Array(latencies[id.vertex]?.[id.index] as SharedArrayBuffer),
+      ring: (channel) => rings[channel] ?? null,
+      notify: (id) => {
+        const bell = this.#bells[placement[id.vertex]?.[id.index] as number] as Doorbell;
+        return () => bell.ring();
+      },
+      nanos: () => systemClock.nanos(),
+      host: (id) => ({
+        clock: systemClock,
+        wake: () => this.#bell.ring(),
+        levelBackend: this.#levelBackend,
+        checkpoints: statesOf(id),
+        restored: restored?.get(nameOf(id)) ?? null,
+        report: (operator, message) => this.#port.send({ type: 'report', job, id, operator, message }),
+        enumerator: {
+          requestSplit: () => this.#port.send({ type: 'split-request', job, id }),
+          send: (event) => this.#port.send({ type: 'reader-event', job, id, event }),
+        },
+      }),
+    });
+    return { job, subtasks, states, failed: false };
   }
 
   #command(job: number, id: SubtaskId, command: SubtaskCommand): void {
     const subtask = this.#jobs.get(job)?.subtasks.find((s) => s.vertexIndex === id.vertex && s.index === id.index);
     subtask?.receive(command);
+    const states = this.#jobs.get(job)?.states.get(nameOf(id));
+    if (command.type === 'checkpoint-complete') states?.completed(command.checkpoint);
+    if (command.type === 'checkpoint-aborted') states?.aborted(command.checkpoint);
   }
 
   #inspect(job: number, request: number, operator: string, query: unknown): void {
@@ -188,6 +241,7 @@ export class TaskManager {
   }
 
   #dispose(job: number): void {
+    this.#deploying.delete(job);
     for (const subtask of this.#jobs.get(job)?.subtasks ?? []) {
       try {
         subtask.close();

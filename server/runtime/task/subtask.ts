@@ -76,6 +76,8 @@ export class Subtask implements PairConsumer {
   #ended = false;
   /** A savepoint was taken behind which nothing follows. */
   #suspended = false;
+  /** Of sources: a barrier that goes out when everything read so far is through, the last watermark included. */
+  #drain: CheckpointBarrier | null = null;
   /** Told to finish, once no operator waits for an answer from outside. */
   #finishing = false;
   #finished = false;
@@ -187,7 +189,12 @@ export class Subtask implements PairConsumer {
         this.#source?.stop();
         break;
       case 'checkpoint':
-        this.#snapshot(command.barrier, null);
+        if (command.barrier.kind === 'drain') {
+          this.#source?.stop();
+          this.#drain = command.barrier;
+        } else {
+          this.#snapshot(command.barrier, null);
+        }
         break;
       case 'checkpoint-complete':
         for (const operator of this.#operators) operator.notifyComplete(command.checkpoint);
@@ -267,7 +274,12 @@ export class Subtask implements PairConsumer {
 
   #pollSource(source: SourceOperator): Step {
     const head = this.#chain[0] as ChainedOperator;
-    if (this.#ended) return Step.IDLE;
+    if (this.#ended) {
+      if (this.#drain === null) return Step.IDLE;
+      this.#snapshot(this.#drain, null);
+      this.#drain = null;
+      return Step.WORKED;
+    }
     if (source.ended) {
       if (!head.ended && !head.pending) head.end();
       return Step.WORKED;
