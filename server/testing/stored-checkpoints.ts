@@ -41,7 +41,7 @@ export class CheckpointingJob {
   readonly #disk: Disk;
   readonly #writers: readonly StateWriter[];
 
-  private constructor(disk: Disk, store: CheckpointStore) {
+  private constructor(disk: Disk, store: CheckpointStore, incremental: boolean) {
     this.#disk = disk;
     this.store = store;
     this.#writers = Array.from(
@@ -51,12 +51,14 @@ export class CheckpointingJob {
           disk,
           root: store.root,
           subtask: { vertex: 0, index },
+          incremental,
+          seed: 1,
           pause: () => Promise.resolve(),
         }),
     );
   }
 
-  static async open(disk: Disk, options: Partial<CheckpointStoreOptions> = {}): Promise<CheckpointingJob> {
+  static async open(disk: Disk, options: Partial<CheckpointStoreOptions> & { incremental?: boolean } = {}) {
     const store = await CheckpointStore.open({
       disk,
       directory: '/data',
@@ -66,7 +68,7 @@ export class CheckpointingJob {
       random: new Random(1),
       ...options,
     });
-    return new CheckpointingJob(disk, store);
+    return new CheckpointingJob(disk, store, options.incremental ?? false);
   }
 
   /** What all subtasks have written for it. */
