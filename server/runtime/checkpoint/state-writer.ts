@@ -23,7 +23,8 @@ export interface StateWriterOptions {
   /** `CheckpointStore.root`. */
   readonly root: string;
   readonly subtask: SubtaskId;
-  readonly incremental: boolean;
+  /** Whether checkpoints build on earlier ones. Default: no, each is whole. */
+  readonly incremental?: boolean;
   /** Lets others have the thread for a moment, between portions of work of about a millisecond. */
   readonly pause?: () => Promise<void>;
   /** Of the hash by which unchanged bytes are known again. Default: drawn. */
@@ -59,7 +60,7 @@ export class StateWriter {
 
   /** Safe on disk once the answer is there; the names of the files are when the checkpoint is completed. */
   async write({ checkpoint, kind }: CheckpointTarget, parts: readonly OperatorPart[]): Promise<SubtaskStateHandle> {
-    const { root, subtask, disk, incremental } = this.#options;
+    const { root, subtask, disk, incremental = false } = this.#options;
     const name = `${subtask.vertex}-${subtask.index}.state`;
     const shares = incremental && kind === 'checkpoint';
     const path = shares ? `shared/${checkpoint}-${name}` : `chk-${checkpoint}/${name}`;
