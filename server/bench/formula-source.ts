@@ -84,8 +84,9 @@ class FormulaReader<F extends Fields> implements SourceReader<FormulaSplit> {
   }
 
   poll(batch: RecordBatch): Poll {
-    const split = this.#open.shift();
-    if (split === undefined) return this.#noMore ? Poll.END : Poll.WAIT;
+    const turn = this.#open.findIndex(({ index }) => !this.#context.paused.has(index));
+    const split = turn < 0 ? undefined : this.#open.splice(turn, 1)[0];
+    if (split === undefined) return this.#noMore && this.#open.length === 0 ? Poll.END : Poll.WAIT;
     const { row, time } = this.#options;
     const size = Math.min(batch.capacity, split.to - split.next);
     for (let k = 0; k < size; k++) {

@@ -30,8 +30,10 @@ export interface TimedRow<F extends Fields> {
 }
 
 export interface RowsOptions {
-  /** Row i belongs to split `i % splits`; 1 if not given. */
+  /** 1 if not given. */
   readonly splits?: number;
+  /** Split of row i; `i % splits` if not given. */
+  readonly splitOf?: (i: number) => number;
   /** Rows of the next batch; 2,048 if not given. */
   readonly cut?: () => number;
   /**
@@ -56,6 +58,7 @@ export function fromRows<F extends Fields>(
   options: RowsOptions = {},
 ): Source<F, RowsSplit> {
   const splits = options.splits ?? 1;
+  const splitOf = options.splitOf ?? ((i) => i % splits);
   return {
     schema,
     bounded: true,
@@ -65,7 +68,7 @@ export function fromRows<F extends Fields>(
       return new RowsReader(
         context,
         schema,
-        (split) => rows.filter((_, i) => i % splits === split),
+        (split) => rows.filter((_, i) => splitOf(i) === split),
         options.cut ?? (() => 2048),
         options.deal ?? 'together',
         options.everyMs ?? 0,
@@ -148,15 +151,17 @@ class RowsReader<F extends Fields> implements SourceReader<RowsSplit> {
   }
 
   get wakeAt(): number {
-    return this.#open.length > 0 ? this.#nextAt : Number.POSITIVE_INFINITY;
+    const { paused } = this.#context;
+    return this.#open.some(({ index }) => !paused.has(index)) ? this.#nextAt : Number.POSITIVE_INFINITY;
   }
 
   poll(batch: RecordBatch): Poll {
     const now = this.#context.clock.now();
     if (now < this.#nextAt && this.#open.length > 0) return Poll.WAIT;
+    const turn = this.#open.findIndex(({ index }) => !this.#context.paused.has(index));
+    if (turn < 0) return this.#complete && this.#open.length === 0 ? Poll.END : Poll.WAIT;
     if (this.#everyMs > 0) this.#nextAt = now + this.#everyMs;
-    const split = this.#open.shift();
-    if (split === undefined) return this.#complete ? Poll.END : Poll.WAIT;
+    const split = this.#open.splice(turn, 1)[0] as OpenSplit<F>;
     const rows = split.rows.slice(split.at, split.at + Math.min(this.#cut(), batch.capacity));
     for (const [k, { row, time }] of rows.entries()) {
       this.#write(batch, k, row);

@@ -82,6 +82,8 @@ export class FileReader implements SourceReader<FileSplit> {
       this.#requestSplit();
       return Poll.WAIT;
     }
+    // What comes behind it in the file is further ahead still: no other split is opened meanwhile.
+    if (this.#context.paused.has(open.index)) return Poll.WAIT;
     const state = this.#advance(open, batch);
     this.#sendProgress(false);
     if (state !== 'finished') return state === 'waiting' ? Poll.WAIT : Poll.MORE;

@@ -110,6 +110,14 @@ describe('FileSource', () => {
     expect(times(await readAll({ path: directory, format: 'csv' }))).toEqual([1001]);
   });
 
+  it('gives no rows of a split that is paused, opens no other meanwhile, and goes on where it was', async () => {
+    const path = file('input.ndjson', lines(1000, json));
+    let polls = 0;
+    const paused = await readAll({ path, blockSize: 1000 }, { parallelism: 2, pauses: () => polls++ % 3 > 0 });
+    expect(inPlace(paused)).toEqual(inPlace(await readAll({ path })));
+    expect(polls).toBeGreaterThan(300);
+  });
+
   it('reads packed files of many pieces, with one reader each', async () => {
     const path = file('input.ndjson.gz', gzipSync(lines(20_000, json)));
     const result = await readAll({ path, blockSize: 1000 }, { parallelism: 2, batchRows: 2048 });

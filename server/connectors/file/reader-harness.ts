@@ -35,10 +35,12 @@ export interface HarnessOptions {
   readonly batchRows?: number;
   /** Sweeps the dictionaries at this many strings. */
   readonly sweepEntries?: number;
+  /** Asked before each poll: whether all splits are paused for it. */
+  readonly pauses?: () => boolean;
 }
 
 export async function readAll(options: FileSourceOptions, harness: HarnessOptions = {}): Promise<ReadResult> {
-  const { parallelism = 1, batchRows = 64, sweepEntries = 1 << 20 } = harness;
+  const { parallelism = 1, batchRows = 64, sweepEntries = 1 << 20, pauses = () => false } = harness;
   const source = new FileSource(options);
   const clock = new ManualClock();
   const mail: (() => void)[] = [];
@@ -60,6 +62,7 @@ export async function readAll(options: FileSourceOptions, harness: HarnessOption
   const subtasks = Array.from({ length: parallelism }, (_, subtask) => {
     const dictionary = new Dictionary(sweepEntries);
     const mine: FileSplit[] = [];
+    const paused = new Set<number>();
     const reader = source.createReader({
       subtask,
       parallelism,
@@ -67,6 +70,7 @@ export async function readAll(options: FileSourceOptions, harness: HarnessOption
       dictionary,
       requestSplit: () => mail.push(() => enumerator.onSplitRequest(subtask)),
       splitFinished: () => {},
+      paused,
       wake: () => {},
       send: (event) => enumerator.onReaderEvent?.(subtask, structuredClone(event)),
     });
@@ -80,6 +84,7 @@ export async function readAll(options: FileSourceOptions, harness: HarnessOption
       reader,
       dictionary,
       mine,
+      paused,
       add,
       batch: RecordBatch.allocate(RawReading, dictionary, batchRows),
       ended: false,
@@ -93,7 +98,10 @@ export async function readAll(options: FileSourceOptions, harness: HarnessOption
         if (s.ended) continue;
         s.batch.size = 0;
         s.batch.bytes('payload').reset();
+        if (pauses()) for (const index of s.mine.keys()) s.paused.add(index);
         const found = s.reader.poll(s.batch);
+        if (s.paused.size > 0 && s.batch.size > 0) throw new Error('Rows of a split that is paused.');
+        s.paused.clear();
         const read = rowsIn(s.batch, s.dictionary);
         rows.push(...read);
         rowsOf.get(s.mine[s.batch.split]?.id ?? '')?.push(...read);

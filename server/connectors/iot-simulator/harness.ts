@@ -32,6 +32,8 @@ interface Subtask {
   readonly dictionary: Dictionary;
   readonly batch: RecordBatch;
   readonly finished: number[];
+  /** Splits of which it must give no rows. */
+  readonly paused: Set<number>;
   ended: boolean;
 }
 
@@ -70,6 +72,7 @@ export class SimulatorHarness {
     for (let subtask = 0; subtask < parallelism; subtask++) {
       const dictionary = new Dictionary(sweepEntries);
       const finished: number[] = [];
+      const paused = new Set<number>();
       const reader = this.simulator.createReader({
         subtask,
         parallelism,
@@ -77,6 +80,7 @@ export class SimulatorHarness {
         dictionary,
         requestSplit: () => {},
         splitFinished: (index) => finished.push(index),
+        paused,
         wake: () => {},
         send: (event) => this.#enumerator.onReaderEvent(subtask, structuredClone(event)),
       });
@@ -85,6 +89,7 @@ export class SimulatorHarness {
         dictionary,
         batch: RecordBatch.allocate(RawReading, dictionary, capacity),
         finished,
+        paused,
         ended: false,
       });
     }

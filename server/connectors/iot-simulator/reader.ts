@@ -64,7 +64,7 @@ export class IotSimulatorReader implements SourceReader<SimulatorSplit> {
     for (let i = 0; i < this.#splits.length; i++) {
       const turn = (this.#turn + i) % this.#splits.length;
       const stream = this.#splits[turn] as SplitStream;
-      if (!stream.isDue(now)) continue;
+      if (this.#context.paused.has(stream.index) || !stream.isDue(now)) continue;
       const filled = stream.fill(batch, now);
       // A split that still registers its devices keeps its turn, or the order would depend on how many it has.
       if (filled) this.#turn = (turn + 1) % this.#splits.length;
@@ -160,7 +160,8 @@ export class IotSimulatorReader implements SourceReader<SimulatorSplit> {
 
   #nextWake(now: number): number {
     let at = Number.POSITIVE_INFINITY;
-    for (const stream of this.#splits) at = Math.min(at, stream.wakeAt(now));
+    for (const stream of this.#splits)
+      if (!this.#context.paused.has(stream.index)) at = Math.min(at, stream.wakeAt(now));
     for (const [id, progress] of this.#injections) {
       if (this.#affected(id) !== progress.reported) at = Math.min(at, this.#reportedAt + REPORT_MS);
     }

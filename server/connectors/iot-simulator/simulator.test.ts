@@ -46,6 +46,37 @@ describe('simulator: bounded runs', () => {
     ).toEqual(Array.from({ length: 6000 }, (_, i) => Math.floor(i / 500) % 3));
   });
 
+  it('splits that are paused give no rows while the others go on, and the same rows later', () => {
+    const options = `devices=20,events=5k,splits=4,seed=4,${EVERYTHING}`;
+    const harness = new SimulatorHarness(options, { capacity: 64 });
+    const rows: SimulatedRow[] = [];
+    const [reader] = harness.subtasks;
+    for (let poll = 0; !reader?.ended; poll++) {
+      reader?.paused.clear();
+      // Other splits each time; sometimes all of them.
+      for (let index = 0; index < 4; index++) if ((poll >> 2) % (index + 2) === 0) reader?.paused.add(index);
+      const from = rows.length;
+      harness.poll(0, rows);
+      for (const { split } of rows.slice(from)) expect(reader?.paused.has(split)).toBe(false);
+    }
+    expect(bySplit(rows)).toEqual(bySplit(new SimulatorHarness(options).runToEnd()));
+  });
+
+  it('a paused split wakes nobody, and has what was due in the meantime when it goes on', () => {
+    const harness = new SimulatorHarness('devices=2,splits=2,rate=100,seed=1');
+    const [subtask] = harness.subtasks;
+    subtask?.paused.add(0).add(1);
+    harness.run(500, 10);
+    expect(subtask?.reader.wakeAt).toBe(Number.POSITIVE_INFINITY);
+    subtask?.paused.delete(1);
+    const other = harness.run(10, 10);
+    expect(new Set(other.map((row) => row.split))).toEqual(new Set([1]));
+    subtask?.paused.clear();
+    const both = harness.run(10, 10);
+    expect(both.filter((row) => row.split === 0).length).toBeGreaterThan(20);
+    expect(subtask?.reader.wakeAt).toBeLessThan(harness.clock.now() + 100);
+  });
+
   it('another seed gives another stream', () => {
     const rows = (seed: number) =>
       new SimulatorHarness(`devices=9,events=100,seed=${seed}`).runToEnd().map((r) => r.temperature);

@@ -74,6 +74,11 @@ export interface ReaderContext {
   requestSplit(): void;
   /** The split with this index (`SourceReader.addSplit`) is read to its end: it holds back no watermark any more. */
   splitFinished(index: number): void;
+  /**
+   * Indexes of splits that are too far ahead in event time (watermark alignment): as long as one is in here `poll` gives no rows of it, but
+   * of others. Looked at in every poll; `poll` is called again when something has changed. Where it holds all of them `poll` is not called.
+   */
+  readonly paused: ReadonlySet<number>;
   /** There may be something to read again. Callable from I/O callbacks. */
   wake(): void;
   /** Event to the enumerator's `onReaderEvent`. */

@@ -41,6 +41,13 @@ export const OperatorCell = {
   FIRST_WATERMARK: 8,
   /** currentInput2Watermark */
   SECOND_WATERMARK: 9,
+  /** Of a source: share of its splits that wait for others in event time (watermark alignment), 0..1 */
+  WAITING: 10,
+  /**
+   * watermarkAlignmentDrift of what makes watermarks: by how much the split furthest ahead is beyond what it may, ms; below 0: it may still go
+   * so far. NaN where nothing limits it
+   */
+  ALIGNMENT_DRIFT: 11,
 } as const;
 export const OPERATOR_CELLS = 16;
 

@@ -131,6 +131,29 @@ describe('the source operator', () => {
     expect(log.map((e) => e.kind)).toEqual(['row', 'watermark']);
   });
 
+  it('WA8 asks again when a split has ended that others waited for', () => {
+    const { operator, splits } = open([
+      (_, context) => {
+        expect([...context.paused]).toEqual([1]);
+        context.splitFinished(0);
+        return Poll.WAIT;
+      },
+      (_, context) => {
+        expect([...context.paused]).toEqual([]);
+        return Poll.WAIT;
+      },
+    ]);
+    const watermarks = [100, 900];
+    for (const _ of watermarks) operator.addSplit({ id: 'split' });
+    splits.limits.join('group', {
+      maxDriftMs: 10,
+      reached: () => Math.min(...[...splits.active].map((index) => watermarks[index] as number)),
+      splits: () => [...splits.active].map((index) => ({ index, watermark: watermarks[index] as number, idle: false })),
+      drifts: () => {},
+    });
+    expect([operator.poll(), operator.poll()]).toEqual([Poll.MORE, Poll.WAIT]);
+  });
+
   it('SP5 rows of the poll that says it is the end count', () => {
     const { operator, log } = open([
       (batch, context) => {

@@ -76,6 +76,7 @@ export class SourceOperator extends Operator {
       dictionary: this.dictionary,
       requestSplit: () => this.#link.requestSplit(),
       splitFinished: (index) => this.#finished.push(index),
+      paused: this.#splits.limits.paused,
       wake: () => context.wake(),
       send: (event) => this.#link.send(event),
     });
@@ -108,24 +109,32 @@ export class SourceOperator extends Operator {
       this.output.emit(batch);
     }
     // Rows that wait for credits on their way through the chain still belong to their split.
-    if (this.output.ready()) this.#finishSplits();
+    const finished = this.output.ready() && this.#finishSplits();
     if (result === Poll.END) this.#ended = true;
-    return result;
+    // A split that has ended may have been what others waited for.
+    return result === Poll.WAIT && finished && this.#splits.limits.paused.size > 0 ? Poll.MORE : result;
   }
 
-  /** Whether it is further in event time than others that it is aligned with. */
+  /** Whether it is further in event time than others that it is aligned with. Splits that are have to wait by themselves. */
   #mustWait(): boolean {
-    const { limits } = this.#splits;
-    const wait = limits.exceeded && !this.#stopped;
-    if (wait !== limits.held) limits.hold(wait, this.context.clock.now());
-    return wait;
+    const { limits, active } = this.#splits;
+    if (!limits.any) return false;
+    const now = this.context.clock.now();
+    if (this.#stopped) limits.release(active, now);
+    else limits.update(active, now);
+    const all = active.size;
+    this.context.cells[OperatorCell.WAITING] = all === 0 ? Number(limits.held) : limits.paused.size / all;
+    return limits.held;
   }
 
-  #finishSplits(): void {
+  /** Whether there were any. */
+  #finishSplits(): boolean {
+    if (this.#finished.length === 0) return false;
     while (this.#finished.length > 0) this.#splits.finish(this.#finished.pop() as number);
+    return true;
   }
 
-  /** Reads only while the watermark of this group is not above `watermark`. */
+  /** Others of this group are so far that watermarks may come to `watermark` here. */
   allow(group: string, watermark: number): void {
     this.#splits.limits.allow(group, watermark);
   }

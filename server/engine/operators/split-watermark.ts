@@ -14,6 +14,8 @@ export class SplitWatermark implements WatermarkOutput {
   maxTimestamp = Number.NEGATIVE_INFINITY;
   watermark = NO_WATERMARK;
   idle = false;
+  /** Time of `idleness` in which timers could not run, ms. */
+  heldUpMs = 0;
   /** `Clock.nanos()` at which the source read what last raised the watermark, and its last rows; NEVER_INGESTED before. */
   roseAt = NEVER_INGESTED;
   rowsAt = NEVER_INGESTED;

@@ -269,6 +269,47 @@ describe('idle splits', () => {
     expect(trace(h)).toEqual(['wm 19', 'idle']);
   });
 
+  it('WM5 time in which the task was held up while its splits waited for others counts once', () => {
+    const strategy = boundedOutOfOrderness(0, { emit: 200, idleTimeoutMs: 1000 }).withWatermarkAlignment('g', 100);
+    const h = new OperatorHarness(new WatermarksOperator(strategy), { input: S, output: S });
+    const { active, limits } = h.splits;
+    const compare = (allowed: number): void => {
+      limits.allow('g', allowed);
+      limits.update(active, h.clock.now());
+    };
+    const ahead = h.splits.add();
+    feed(h, [5000], ahead);
+    h.advance(400);
+    expect(trace(h)).toEqual(['5000|-', 'wm 4999']);
+    // It waits, as the source does, and for most of that time its task has no credits either.
+    compare(1000);
+    expect([limits.held, [...limits.paused]]).toEqual([true, [ahead]]);
+    h.advance(1000).credits(0).advance(60_000).credits(Number.POSITIVE_INFINITY).advance(1000);
+    compare(9000);
+    expect([limits.held, [...limits.paused]]).toEqual([false, []]);
+    h.advance(800);
+    expect(trace(h)).toEqual([]);
+    h.advance(400);
+    expect(trace(h)).toEqual(['idle']);
+  });
+
+  it('WM5 while one split waits for others, a silent one goes idle', () => {
+    const strategy = boundedOutOfOrderness(0, { emit: 200, idleTimeoutMs: 1000 }).withWatermarkAlignment('g', 100);
+    const h = new OperatorHarness(new WatermarksOperator(strategy), { input: S, output: S });
+    const [ahead, silent] = [h.splits.add(), h.splits.add()];
+    feed(h, [5000], ahead);
+    feed(h, [10], silent);
+    h.splits.limits.update(h.splits.active, h.clock.now());
+    expect([h.splits.limits.held, [...h.splits.limits.paused]]).toEqual([false, [ahead]]);
+    h.advance(2000);
+    // What held it back does no more; the other one would be idle as well, had it not waited.
+    expect(trace(h)).toEqual(['5000|-', '10|-', 'wm 9', 'wm 4999']);
+    h.splits.limits.update(h.splits.active, h.clock.now());
+    expect([...h.splits.limits.paused]).toEqual([]);
+    h.advance(1400);
+    expect(trace(h)).toEqual(['idle']);
+  });
+
   it('WM5 without a timeout a silent split holds back for ever', () => {
     const h = harness(0, { emit: 200 });
     const [a] = [h.splits.add(), h.splits.add()];

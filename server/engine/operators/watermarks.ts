@@ -8,6 +8,7 @@
 
 import { BATCH_ROWS, NEVER_INGESTED, RecordBatch } from '../batch/record-batch.ts';
 import type { Fields, Schema } from '../batch/schema.ts';
+import { OperatorCell } from '../metrics/cells.ts';
 import { IdlenessTimer } from '../time/idleness.ts';
 import { DEFAULT_INTERVAL_MS, type TimestampAssigner, type WatermarkStrategy } from '../time/watermark-strategy.ts';
 import { MAX_WATERMARK, NO_WATERMARK, Operator, type OperatorContext } from './operator.ts';
@@ -38,10 +39,7 @@ export class WatermarksOperator extends Operator {
   #idle = false;
   /** Of a task that reads no split at all. */
   readonly #unoccupied: IdlenessTimer | null;
-  /**
-   * Time in which timers could not run, ms: the task was held up, so that nobody could have read the splits. It counts for no timeout, nor
-   * does time in which the source waited for others.
-   */
+  /** Time of `#unoccupied` in which timers could not run, ms. */
   #heldUpMs = 0;
   /** Periodic only: ingestion of the first batch since the last check that had a new largest timestamp. */
   #raisedBy = NEVER_INGESTED;
@@ -67,6 +65,7 @@ export class WatermarksOperator extends Operator {
       this.#assign = makeAssignTimestamps(input, timestampAssigner as TimestampAssigner<Fields>, context.name);
     }
     if (watermarks.kind === 'custom') this.#generate = makeGenerate(input, emit === 'on-event');
+    this.#align();
     if (emit !== 'on-event' || idleTimeoutMs !== null || watermarks.kind === 'custom')
       this.nextTimer = context.clock.now() + this.#interval;
   }
@@ -92,13 +91,25 @@ export class WatermarksOperator extends Operator {
       moves && (this.#column[batch.row(batch.count - 1)] as number) > this.#emitted ? this.#column : null;
     this.output.emit(view);
     if (moves) this.#emit(this.output.ingestedAt);
-    this.#tellReached();
   }
 
-  /** A source that is too far ahead stops behind the batch that took it there, even where its watermark comes out later. */
-  #tellReached(): void {
+  /** What is too far ahead stops behind the batch that took it there, even where its watermark comes out later. */
+  #align(): void {
+    const { cells, splits } = this.context;
+    cells[OperatorCell.ALIGNMENT_DRIFT] = Number.NaN;
     const { alignment } = this.#strategy;
-    if (alignment !== null) this.context.splits.limits.reached(alignment.group, this.#possible());
+    if (alignment === null) return;
+    splits.limits.join(alignment.group, {
+      maxDriftMs: alignment.maxDriftMs,
+      reached: () => {
+        this.#track();
+        return this.#possible();
+      },
+      splits: () => this.#splits.values(),
+      drifts: (ms) => {
+        cells[OperatorCell.ALIGNMENT_DRIFT] = ms ?? Number.NaN;
+      },
+    });
   }
 
   /** Takes in the rows of a split. Returns whether the watermark may have moved among or behind them, as `#column` says. */
@@ -146,12 +157,10 @@ export class WatermarksOperator extends Operator {
   override processIdle(_idle: boolean): void {}
 
   override onTimer(now: number): void {
-    this.#heldUpMs += now - this.nextTimer;
-    this.nextTimer = now + this.#interval;
     this.#track();
-    const allIdle = this.#check(now - this.#heldUpMs - this.context.splits.limits.heldMs(now));
+    const allIdle = this.#check(now, now - this.nextTimer);
+    this.nextTimer = now + this.#interval;
     this.#combined = this.#possible();
-    this.#tellReached();
     this.#emit(Math.min(this.#raisedBy, this.output.ingestedAt));
     this.#raisedBy = NEVER_INGESTED;
     if (allIdle && !this.#idle && !this.pending && this.output.ready()) this.#setIdle(true);
@@ -166,16 +175,22 @@ export class WatermarksOperator extends Operator {
   /**
    * Asks the generators of all splits that are not idle by their timeout. Returns whether nothing is read: every split is idle, or there has
    * been none for the timeout.
+   *
+   * Timers ran `heldUpMs` too late: the task was held up, so that nobody could have read the splits. That counts for no timeout, nor does time
+   * in which alignment kept a split from being read. What waits now has waited all the while: it changes only where timers run as well.
    */
-  #check(now: number): boolean {
+  #check(now: number, heldUpMs: number): boolean {
+    const { limits } = this.context.splits;
     let all = true;
     for (const split of this.#splits.values()) {
-      if (split.idleness?.isIdle(now)) split.idle = true;
+      if (!limits.paused.has(split.index)) split.heldUpMs += heldUpMs;
+      if (split.idleness?.isIdle(now - split.heldUpMs - limits.waitedMs(split.index, now))) split.idle = true;
       else this.#askGenerator(split);
       if (!split.idle) all = false;
     }
+    if (!limits.held) this.#heldUpMs += heldUpMs;
     if (this.#splits.size > 0) this.#unoccupied?.activity();
-    const unoccupied = this.#unoccupied?.isIdle(now) ?? false;
+    const unoccupied = this.#unoccupied?.isIdle(now - this.#heldUpMs - limits.waitedMs(null, now)) ?? false;
     return this.#splits.size > 0 ? all : unoccupied;
   }
 

@@ -1,6 +1,6 @@
 /**
  * Keeps the sources of a job near each other in event time (Flink's FLIP-182, `flink-reference` §2.4): per group the smallest watermark, and
- * what each source subtask may read up to.
+ * what each source subtask may read up to. Splits of one subtask are compared in its task (`engine/time/reading-limits.ts`).
  *
  *   cells: watermark and status of every maker ──> update(now) ──> announce(subtask, group, smallest of the others + drift)
  *
@@ -27,13 +27,6 @@ interface Group {
   readonly members: Member[];
   updateIntervalMs: number;
   nextUpdate: number;
-}
-
-/** Of one source subtask in one group; `driftMs` is Flink's watermarkAlignmentDrift: its watermark - what is allowed, above 0 it waits. */
-export interface AlignmentDrift {
-  readonly group: string;
-  readonly id: SubtaskId;
-  readonly driftMs: number;
 }
 
 export class WatermarkAlignmentCoordinator {
@@ -80,19 +73,6 @@ export class WatermarkAlignmentCoordinator {
         this.#announce(member.id, name, allowed);
       }
     }
-  }
-
-  /** Of subtasks that have a watermark and a limit. */
-  drifts(): AlignmentDrift[] {
-    const drifts: AlignmentDrift[] = [];
-    for (const [group, { members }] of this.#groups) {
-      for (const { id, cells, task, allowed } of members) {
-        const watermark = cells[OperatorCell.OUTPUT_WATERMARK] as number;
-        if (task[TaskCell.PHASE] === 1 && Number.isFinite(watermark) && allowed !== MAX)
-          drifts.push({ group, id, driftMs: watermark - allowed });
-      }
-    }
-    return drifts;
   }
 }
 
