@@ -263,6 +263,28 @@ describe('from the trigger to the end', () => {
     expect(harness.log).toEqual(['trigger 1', 'write 1', 'notify 1']);
   });
 
+  it('CK4 whoever asks for another while barriers go out gets it behind them', async () => {
+    const harness = manual({ maxConcurrent: 2 });
+    const asked = [Promise.resolve('')];
+    harness.onTrigger = (id) => {
+      if (id === 1) asked.push(outcome(harness.coordinator.triggerSavepoint('savepoint')));
+    };
+    asked.push(outcome(harness.coordinator.triggerCheckpoint()));
+    expect(harness.log).toEqual(['trigger 1', 'trigger 2 savepoint']);
+    await harness.ackAll(2);
+    await harness.ackAll(1);
+    expect(await Promise.all(asked)).toEqual(['', 'chk-2', 'chk-1']);
+  });
+
+  it('CK9 a refusal of what everybody has acknowledged is ignored', async () => {
+    const harness = manual();
+    const asked = outcome(harness.coordinator.triggerCheckpoint());
+    harness.ack(1, 0);
+    harness.ack(1, 1);
+    harness.decline(1, 'CHECKPOINT_DECLINED');
+    expect(await asked).toBe('chk-1');
+  });
+
   it('CK9 CK15 a subtask declines: aborted for the reason it gave', async () => {
     const harness = manual();
     const asked = outcome(harness.coordinator.triggerCheckpoint());
@@ -279,12 +301,14 @@ describe('from the trigger to the end', () => {
 
   it('CK10 sources that cannot be told, and a checkpoint that cannot be written, count', async () => {
     const harness = manual({ tolerableFailures: 1 });
-    harness.triggerFails = new Error('no such thread');
+    harness.onTrigger = () => {
+      throw new Error('no such thread');
+    };
     expect(await outcome(harness.coordinator.triggerCheckpoint())).toBe(
       'Checkpoint 1: The checkpoint could not be triggered. no such thread',
     );
-    expect(harness.log).toEqual(['trigger 1', 'abort 1 IO_EXCEPTION']);
-    harness.triggerFails = null;
+    expect(harness.log).toEqual(['abort 1 IO_EXCEPTION']);
+    harness.onTrigger = () => {};
     harness.write = () => Promise.reject(new Error('disk full'));
     const asked = outcome(harness.coordinator.triggerCheckpoint());
     await harness.ackAll(2);
@@ -373,6 +397,21 @@ describe('the end of an attempt', () => {
       'Checkpoint: Checkpoint coordinator is suspended. The job is not running.',
     );
     expect(() => manual().coordinator.start()).toThrow('started already');
+  });
+
+  it('CK14 nothing that was due when the job failed is left for the next attempt', async () => {
+    const harness = new CoordinatorHarness({ timeoutMs: 100, savepoints: { intervalMs: 100, retained: 1 } });
+    harness.coordinator.start();
+    harness.onFail = () => void harness.coordinator.stop('JOB_FAILURE');
+    const asked = outcome(harness.coordinator.triggerCheckpoint());
+    await harness.until(100);
+    expect(await asked).toContain('expired');
+    expect(harness.log.map((line) => line.split(' ')[0])).toEqual(['trigger', 'abort', 'fail:']);
+    harness.coordinator.start();
+    const next = outcome(harness.coordinator.triggerCheckpoint());
+    expect(harness.log).toEqual(['trigger 2']);
+    await harness.ackAll(2);
+    expect(await next).toBe('chk-2');
   });
 
   it('CK14 what is being written is settled first, and counts; tasks that are gone are not told', async () => {

@@ -131,6 +131,26 @@ describe('statistics of checkpoints', () => {
     expect(coordinator.statistics().nextAt).toBeNull();
   });
 
+  it('CK18 one that could not be written took until that was known', async () => {
+    const harness = new CoordinatorHarness({ tolerableFailures: 1 });
+    harness.coordinator.start();
+    harness.write = () => {
+      harness.clock.advance(25);
+      return Promise.reject(new Error('disk full'));
+    };
+    const asked = outcome(harness.coordinator.triggerCheckpoint());
+    await harness.ackAll(1);
+    await asked;
+    const [row] = harness.coordinator.statistics().history;
+    expect([row?.status, row?.acknowledged, row?.latestAckAt, row?.endedAt, row?.durationMs]).toEqual([
+      'FAILED',
+      2,
+      0,
+      25,
+      25,
+    ]);
+  });
+
   it('CK18 news of everything that happens', async () => {
     const harness = new CoordinatorHarness();
     harness.coordinator.start();

@@ -40,8 +40,9 @@ export class CoordinatorHarness {
   #story: (string | CheckpointChange)[] = [];
   /** Not running. */
   absent: SubtaskId | null = null;
-  /** What `trigger` throws. */
-  triggerFails: Error | null = null;
+  /** Comes before the barrier goes out; may throw. */
+  onTrigger: (checkpoint: number) => void = () => {};
+  onFail: () => void = () => {};
   /** How a checkpoint is written; at once if not set. */
   write: (checkpoint: number) => Promise<Written> = (checkpoint) => Promise.resolve({ path: `chk-${checkpoint}` });
   discard: () => Eventually<void> = () => {};
@@ -57,8 +58,8 @@ export class CoordinatorHarness {
       name: ({ vertex, index }) => `task ${vertex} ${index + 1}/2`,
       running: (id) => id !== this.absent,
       trigger: ({ checkpoint, kind }) => {
+        this.onTrigger(checkpoint);
         this.#story.push(kind === 'checkpoint' ? `trigger ${checkpoint}` : `trigger ${checkpoint} ${kind}`);
-        if (this.triggerFails !== null) throw this.triggerFails;
       },
       complete: (checkpoint) => {
         this.#story.push(`write ${checkpoint.barrier.checkpoint}`);
@@ -71,7 +72,10 @@ export class CoordinatorHarness {
         this.#story.push(`discard ${states.join(' ')}`);
         return this.discard();
       },
-      failJob: (error) => this.#story.push(`fail: ${error.message}`),
+      failJob: (error) => {
+        this.#story.push(`fail: ${error.message}`);
+        this.onFail();
+      },
       onChange: (change) => {
         this.changes.push(change);
         this.#story.push(change);

@@ -51,6 +51,25 @@ describe('savepoints', () => {
     expect(harness.log.at(-1)).toContain('fail: Exceeded checkpoint tolerable failure threshold.');
   });
 
+  it('CK10 what happens to one behind the success of a later checkpoint neither counts nor makes up for failures', async () => {
+    const harness = new CoordinatorHarness({ maxConcurrent: 9, tolerableFailures: 1 });
+    const { coordinator } = harness;
+    coordinator.start();
+    const asked = [
+      coordinator.triggerSavepoint('savepoint'),
+      coordinator.triggerSavepoint('savepoint'),
+      coordinator.triggerCheckpoint(),
+      coordinator.triggerCheckpoint(),
+    ].map(outcome);
+    await harness.ackAll(3);
+    harness.decline(1, 'CHECKPOINT_DECLINED');
+    expect(coordinator.statistics().failureStreak).toBe(0);
+    harness.decline(4, 'CHECKPOINT_DECLINED');
+    await harness.ackAll(2);
+    await Promise.all(asked);
+    expect(coordinator.statistics().failureStreak).toBe(1);
+  });
+
   it('CK17 they are taken by themselves, one at a time, also by a job that restarts', async () => {
     const harness = new CoordinatorHarness({ savepoints: { intervalMs: 1000, retained: 3 }, timeoutMs: 5000 });
     harness.coordinator.start();
@@ -59,8 +78,10 @@ describe('savepoints', () => {
     harness.coordinator.start();
     await harness.until(999);
     expect(harness.log).toEqual([]);
-    await harness.until(2500);
+    await harness.until(1000);
     expect(harness.log).toEqual(['trigger 1 savepoint']);
+    await harness.until(2500);
+    expect(harness.log).toEqual([]);
     await harness.ackAll(1);
     expect(harness.written[0]?.scheduled).toBe(true);
     await harness.until(3000);
@@ -87,6 +108,20 @@ describe('stopping with a savepoint', () => {
     expect(await stopped).toBe('chk-2');
     await harness.until(9000);
     expect(harness.log).toEqual(['write 2', 'notify 2']);
+  });
+
+  it('CK12 a job that fails behind it restarts, and takes checkpoints again', async () => {
+    const harness = new CoordinatorHarness({ savepoints: { intervalMs: 1000, retained: 1 } });
+    harness.coordinator.start();
+    const stopped = outcome(harness.coordinator.triggerSavepoint('stop'));
+    await harness.ackAll(1);
+    await harness.until(1500);
+    expect([await stopped, harness.log]).toEqual(['chk-1', ['trigger 1 stop', 'write 1', 'notify 1']]);
+    await harness.coordinator.stop('JOB_FAILURE');
+    harness.coordinator.start();
+    const asked = outcome(harness.coordinator.triggerCheckpoint());
+    await harness.ackAll(2);
+    expect(await asked).toBe('chk-2');
   });
 
   it('CK12 where it fails on this side checkpoints go on, and it does not count', async () => {
@@ -126,6 +161,19 @@ describe('the last checkpoint', () => {
     expect(harness.log).toEqual(['write 2', 'notify 2']);
   });
 
+  it('CK13 one of the interval that waited does not come any more', async () => {
+    const harness = new CoordinatorHarness({ intervalMs: 100 });
+    harness.coordinator.start();
+    await harness.until(250);
+    const final = outcome(harness.coordinator.triggerFinal());
+    await harness.ackAll(1);
+    await harness.ackAll(2, true);
+    expect([await final, harness.log]).toEqual([
+      'chk-2',
+      ['trigger 1', 'write 1', 'notify 1', 'trigger 2', 'write 2', 'notify 2'],
+    ]);
+  });
+
   it('CK13 a checkpoint that every subtask took at its end is the last one', async () => {
     const harness = new CoordinatorHarness();
     harness.coordinator.start();
@@ -134,6 +182,18 @@ describe('the last checkpoint', () => {
     await harness.ackAll(1, true);
     expect([await asked, await final]).toEqual(['chk-1', 'chk-1']);
     expect(harness.log).toEqual(['trigger 1', 'write 1', 'notify 1']);
+  });
+
+  it('CK13 one that only some subtasks took at their end is not', async () => {
+    const harness = new CoordinatorHarness();
+    harness.coordinator.start();
+    const asked = outcome(harness.coordinator.triggerCheckpoint());
+    const final = outcome(harness.coordinator.triggerFinal());
+    harness.ack(1, 0, {}, true);
+    harness.ack(1, 1);
+    await settled();
+    await harness.ackAll(2, true);
+    expect([await asked, await final]).toEqual(['chk-1', 'chk-2']);
   });
 
   it('CK13 where it fails it is tried again, as long as the job lives', async () => {
