@@ -147,6 +147,8 @@ export interface HarnessOptions {
   readonly stateBackend?: StateBackendFactory;
   /** Of a job that takes checkpoints; false, if not given. */
   readonly checkpointing?: boolean;
+  /** Told of failures outside of any call; they are thrown, if not given. */
+  readonly fail?: (error: Error) => void;
   /** Snapshots of all subtasks of the operator that this one takes over from. */
   readonly restore?: readonly OperatorSnapshot[];
 }
@@ -220,9 +222,11 @@ export class OperatorHarness {
           },
         }),
       checkpointing: options.checkpointing ?? false,
-      fail: (error) => {
-        throw error;
-      },
+      fail:
+        options.fail ??
+        ((error) => {
+          throw error;
+        }),
       own: (dictionary) => this.owned.push(dictionary),
       report: (message) => this.reports.push(message),
       wake: () => {},
@@ -243,6 +247,28 @@ export class OperatorHarness {
   async snapshotLater(checkpoint = 1): Promise<OperatorSnapshot> {
     this.#mayCall();
     return this.#operator.snapshot(checkpoint);
+  }
+
+  /** The news that a checkpoint is complete, and that of all before it, if it was lost. */
+  notifyComplete(checkpoint: number): this {
+    this.#operator.notifyComplete(checkpoint);
+    return this;
+  }
+
+  /** The news that a checkpoint will never be complete. */
+  notifyAborted(checkpoint: number): this {
+    this.#operator.notifyAborted(checkpoint);
+    return this;
+  }
+
+  /** Something outside owes the operator an answer. */
+  get awaiting(): boolean {
+    return this.#operator.awaiting;
+  }
+
+  /** The task ends, or fails. */
+  close(): void {
+    this.#operator.close();
   }
 
   /** The operator has stopped for want of credits. */

@@ -2,16 +2,17 @@
  * A disk in memory that does what disks do to those who trust them. Operations wait until `step` is called, which does one of them, drawn from
  * the seed, and settles its promise: whoever drives a simulation decides when the disk makes progress, and one seed gives one history.
  *
- * What outlasts a crash is what the contract of `Disk` says and no more: contents that were synced, names in directories that were synced. Of
+ * What outlasts a crash is what the contracts of `Disk` and `OutputDisk` say and no more: contents that were synced, names in directories that were synced. Of
  * everything else each piece survives or not by itself, files also in part. An fsync may lie.
  */
 
 import type { Clock } from '#base/clock.ts';
 import type { Random } from '#base/random.ts';
+import type { OutputDisk, OutputFile } from '#connectors/file/output-disk.ts';
 import type { ByteRange, Disk } from '#runtime/checkpoint/disk.ts';
 import { diskError, type FileNode, SimulatedTree } from './simulated-tree.ts';
 
-export type DiskOperation = keyof Disk;
+export type DiskOperation = keyof (Disk & OutputDisk & OutputFile);
 
 export interface SimulatedDiskOptions {
   readonly random: Random;
@@ -29,6 +30,8 @@ export interface DiskFaults {
   /** Share of syncs that say they have, and have not. */
   lies: number;
 }
+
+type Ask = <T>(operation: DiskOperation, path: string, run: () => T, tear?: () => void) => Promise<T>;
 
 interface Waiting {
   readonly due: number;
@@ -57,9 +60,9 @@ export class SimulatedDisk {
   }
 
   /** The disk as a process sees it, until `crash` or `kill`: then nothing it asks for is done, and nothing it waits for comes. */
-  mount(): Disk {
+  mount(): Disk & OutputDisk {
     const life = this.#life;
-    const ask = <T>(operation: DiskOperation, path: string, run: () => T, tear = () => {}): Promise<T> => {
+    const ask: Ask = (operation, path, run, tear = () => {}) => {
       if (life !== this.#life) return new Promise(() => {});
       return this.#ask(operation, path, run, tear);
     };
@@ -99,6 +102,29 @@ export class SimulatedDisk {
           if (!this.#lying()) tree.sync(directory);
         }),
       exists: (path) => ask('exists', path, () => tree.find(path) !== null),
+      sizeOf: (path) => ask('sizeOf', path, () => (tree.find(path) === null ? null : tree.file(path).content.length)),
+      create: (path) => this.#create(path, ask, () => life === this.#life),
+    };
+  }
+
+  /** What a process writes is seen by all at once; what of it outlasts a crash is another matter. */
+  #create(path: string, ask: Ask, lives: () => boolean): OutputFile {
+    const now = <T>(operation: DiskOperation, run: () => T): T => {
+      if (!lives()) throw new Error(`A process that was killed asks the disk for ${operation} of ${path}.`);
+      this.#done++;
+      const code = this.faults.refuse(operation, path);
+      if (code !== null) throw diskError(code, operation, path);
+      return run();
+    };
+    const file = now('create', () => this.#tree.create(path));
+    return {
+      write: (bytes) => now('write', () => this.#append(file, path, bytes)),
+      sync: () =>
+        ask('sync', path, () => {
+          if (!this.#lying()) file.synced = file.content;
+        }),
+      close: () => now('close', () => {}),
+      discard: () => now('discard', () => this.#tree.remove(path)),
     };
   }
 
@@ -205,13 +231,15 @@ export class SimulatedDisk {
 
   #write(path: string, content: Uint8Array): void {
     const file = this.#tree.create(path);
+    this.#append(file, path, content);
+    if (!this.#lying()) file.synced = file.content;
+  }
+
+  /** As far as there is room. */
+  #append(file: FileNode, path: string, content: Uint8Array): void {
     const free = this.faults.capacity - this.#tree.files().reduce((sum, other) => sum + other.file.content.length, 0);
-    if (content.length > free) {
-      file.content = content.slice(0, Math.max(0, free));
-      throw diskError('ENOSPC', 'write', path);
-    }
-    file.content = content;
-    if (!this.#lying()) file.synced = content;
+    file.content = joined([file.content, content.subarray(0, Math.max(0, free))]);
+    if (content.length > free) throw diskError('ENOSPC', 'write', path);
   }
 
   #tearWrite(path: string, content: Uint8Array): void {

@@ -1,15 +1,20 @@
 /**
- * Rows to part files: each subtask writes parts of its own, begun with the first row and handed over by `prepareCommit`. Bound: a buffer of
- * 256 KiB and the longest row.
+ * Rows to part files: each subtask writes parts of its own, begun with the first row and handed over by `prepareCommit`. A part becomes visible
+ * when it is committed, whole. Bound: a buffer of 256 KiB and the longest row.
+ *
+ * The directory belongs to the sink, as far as names of its parts go (`part-files.ts`): a job that begins anew hides those that it finds.
  */
 
-import { closeSync, fsyncSync, mkdirSync, openSync, unlinkSync, writeSync } from 'node:fs';
+import { join } from 'node:path';
 import { messageOf, WeirError } from '#base/errors.ts';
 import type { RecordBatch } from '#engine/batch/record-batch.ts';
-import type { Sink, SinkWriter, WriterContext } from '#engine/io/sink.ts';
+import type { Sink, SinkRecovery, SinkWriter, WriterContext } from '#engine/io/sink.ts';
+import type { Eventually } from '#engine/state/keyed-state.ts';
 import type { OutputFormat, RowEncoder } from './format.ts';
 import { OutputBuffer } from './output-buffer.ts';
-import { nextPart, PartCommitter, partPaths, type StagedPart } from './part-files.ts';
+import { codeOf, nodeDisk, type OutputDisk, type OutputFile } from './output-disk.ts';
+import { PartCommitter, recoverParts } from './part-committer.ts';
+import { nextPart, numbersOf, type PartNumbers, partName, type StagedPart, stagedName } from './part-files.ts';
 
 export interface FileSinkOptions {
   /** Made if it is not there. */
@@ -17,6 +22,8 @@ export interface FileSinkOptions {
   /** Of file names; default `part`. */
   readonly prefix?: string;
   readonly format: OutputFormat;
+  /** Default: the machine's. */
+  readonly disk?: OutputDisk;
 }
 
 /** Bytes held back before they are written. */
@@ -24,43 +31,65 @@ const WRITE_SIZE = 256 * 1024;
 /** Room for rows beyond, so that the buffer seldom grows. */
 const HEADROOM = 16 * 1024;
 
-export class FileSink implements Sink<StagedPart> {
-  readonly #options: FileSinkOptions;
+export class FileSink implements Sink<StagedPart, PartNumbers> {
+  readonly #options: Required<FileSinkOptions>;
 
-  constructor(options: FileSinkOptions) {
-    this.#options = options;
+  constructor({ prefix = 'part', disk = nodeDisk, ...options }: FileSinkOptions) {
+    this.#options = { prefix, disk, ...options };
   }
 
-  createWriter(context: WriterContext): PartWriter {
+  createWriter(context: WriterContext<PartNumbers>): PartWriter {
     return new PartWriter(this.#options, context);
   }
 
   createCommitter(): PartCommitter {
-    return new PartCommitter();
+    return new PartCommitter(this.#options.directory, this.#options.disk);
+  }
+
+  recover(restored: SinkRecovery<StagedPart, PartNumbers> | null): Promise<string[]> {
+    const { directory, disk, prefix, format } = this.#options;
+    const owns = (part: { prefix: string; extension: string }): boolean =>
+      part.prefix === prefix && part.extension === format.extension;
+    return recoverParts(disk, directory, owns, restored);
   }
 }
 
-export class PartWriter implements SinkWriter<StagedPart> {
-  readonly #directory: string;
-  readonly #prefix: string;
-  readonly #subtask: number;
-  readonly #extension: string;
+export class PartWriter implements SinkWriter<StagedPart, PartNumbers> {
+  readonly #options: Required<FileSinkOptions>;
+  readonly #context: WriterContext<PartNumbers>;
   readonly #encoder: RowEncoder;
   readonly #out = new OutputBuffer(WRITE_SIZE + HEADROOM);
+  /** Of subtasks that no longer are. */
+  readonly #retired: PartNumbers;
   #next: number;
-  #part: StagedPart | null = null;
-  #fd = -1;
+  /** The directory is there, and no number in it is used again. */
+  #ready = false;
+  #part: { readonly name: string; readonly file: OutputFile; bytes: number } | null = null;
 
-  constructor({ directory, prefix = 'part', format }: FileSinkOptions, { subtask, schema }: WriterContext) {
-    this.#directory = directory;
-    this.#prefix = prefix;
-    this.#subtask = subtask;
-    this.#extension = format.extension;
-    this.#encoder = format.createEncoder(schema);
-    this.#next = attempt(directory, 'cannot be used for output', () => {
-      mkdirSync(directory, { recursive: true });
-      return nextPart(directory, prefix, subtask);
+  constructor(options: Required<FileSinkOptions>, context: WriterContext<PartNumbers>) {
+    const { subtask, parallelism, restored, schema } = context;
+    this.#options = options;
+    this.#context = context;
+    this.#encoder = options.format.createEncoder(schema);
+    const numbers = numbersOf(restored);
+    this.#next = numbers.get(subtask) ?? 0;
+    this.#retired = subtask === 0 ? [...numbers].filter(([other]) => other >= parallelism) : [];
+    this.#look().catch((error: Error) => context.fail(error));
+  }
+
+  async #look(): Promise<void> {
+    const { directory, disk, prefix } = this.#options;
+    const names = await later(directory, 'cannot be used for output', async () => {
+      await disk.makeDirectory(directory);
+      return disk.list(directory);
     });
+    this.#next = Math.max(this.#next, nextPart(names, prefix, this.#context.subtask));
+    this.#ready = true;
+    this.#context.wake();
+  }
+
+  ready(): boolean {
+    return this.#ready;
   }
 
   write(batch: RecordBatch): void {
@@ -77,43 +106,57 @@ export class PartWriter implements SinkWriter<StagedPart> {
     }
   }
 
-  prepareCommit(): StagedPart[] {
+  /** Later, because what takes long is the disk: the task goes on meanwhile, with the next part. */
+  prepareCommit(): Eventually<StagedPart[]> {
     const part = this.#part;
     if (part === null) return [];
     this.#flush();
-    attempt(part.staged, 'cannot be synced', () => fsyncSync(this.#fd));
-    this.#closeFile();
-    return [part];
+    this.#part = null;
+    const { directory, disk } = this.#options;
+    return later(join(directory, stagedName(part.name)), 'cannot be synced', async () => {
+      await part.file.sync();
+      part.file.close();
+      await disk.syncDirectory(directory);
+      return [{ name: part.name, bytes: part.bytes }];
+    });
   }
 
+  snapshot(): PartNumbers {
+    return [[this.#context.subtask, this.#next], ...this.#retired];
+  }
+
+  /** What cannot be removed stays hidden until the job, or another one, begins in this directory. */
   close(): void {
     const part = this.#part;
-    if (part === null) return;
-    this.#closeFile();
+    this.#part = null;
     this.#out.length = 0;
-    attempt(part.staged, 'cannot be removed', () => unlinkSync(part.staged));
+    try {
+      part?.file.discard();
+    } catch {
+      // As said above.
+    }
   }
 
   #begin(): void {
-    const part = partPaths(this.#directory, this.#prefix, this.#subtask, this.#next++, this.#extension);
-    this.#fd = attempt(part.staged, 'cannot be created', () => openSync(part.staged, 'wx'));
-    this.#part = part;
+    const { directory, prefix, format, disk } = this.#options;
+    const name = partName(prefix, this.#context.subtask, this.#next, format.extension);
+    const path = join(directory, stagedName(name));
+    const file = attempt(path, 'cannot be created', () => disk.create(path));
+    this.#next++;
+    this.#part = { name, file, bytes: 0 };
     this.#out.length = 0;
     this.#out.append(this.#encoder.header);
   }
 
   #flush(): void {
+    const part = this.#part;
+    if (part === null) return;
     const { bytes, length } = this.#out;
-    attempt(this.#part?.staged ?? this.#directory, 'cannot be written', () => {
-      for (let written = 0; written < length; ) written += writeSync(this.#fd, bytes, written, length - written);
-    });
+    attempt(join(this.#options.directory, stagedName(part.name)), 'cannot be written', () =>
+      part.file.write(bytes.subarray(0, length)),
+    );
+    part.bytes += length;
     this.#out.length = 0;
-  }
-
-  #closeFile(): void {
-    closeSync(this.#fd);
-    this.#fd = -1;
-    this.#part = null;
   }
 }
 
@@ -121,8 +164,19 @@ function attempt<T>(path: string, what: string, action: () => T): T {
   try {
     return action();
   } catch (error) {
-    const full = error instanceof Error && 'code' in error && error.code === 'ENOSPC';
-    const why = full ? 'the disk is full' : messageOf(error);
-    throw new WeirError('OUTPUT_WRITE', `${path} ${what}: ${why}.`, { cause: error });
+    throw failure(path, what, error);
   }
+}
+
+async function later<T>(path: string, what: string, action: () => Promise<T>): Promise<T> {
+  try {
+    return await action();
+  } catch (error) {
+    throw failure(path, what, error);
+  }
+}
+
+function failure(path: string, what: string, error: unknown): WeirError {
+  const why = codeOf(error) === 'ENOSPC' ? 'the disk is full' : messageOf(error);
+  return new WeirError('OUTPUT_WRITE', `${path} ${what}: ${why}.`, { cause: error });
 }

@@ -60,6 +60,6 @@ function partsIn(path: string): { readonly path: string; readonly visible: boole
   }
   return names.sort().flatMap((name) => {
     const part = partOf(name);
-    return part === null ? [] : [{ path: join(path, name), visible: part.visible }];
+    return part === null ? [] : [{ path: join(path, name), visible: part.state === 'visible' }];
   });
 }

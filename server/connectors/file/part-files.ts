@@ -1,95 +1,74 @@
 /**
  * Names and life of part files.
  *
- *   .part-2-7.csv.inprogress ── committed: renamed ──> part-2-7.csv      (part 7 of subtask 2; never changed from then on)
+ *   .part-2-7.csv.inprogress ── committed ──> part-2-7.csv ── its checkpoint is lost ──> .part-2-7.csv.withdrawn
+ *
+ * (part 7 of subtask 2). A visible part is never changed, and a number is never used twice: whoever has read a part knows it by its name.
  */
 
-import { closeSync, existsSync, fsyncSync, openSync, readdirSync, renameSync } from 'node:fs';
-import { dirname, join } from 'node:path';
-import { messageOf, WeirError } from '#base/errors.ts';
-import type { Committer } from '#engine/io/sink.ts';
-
-/** A part that is written, synced and closed, and waits for its rename. Plain data. */
+/** A part that is written, synced and closed, and waits for its rename. Plain data; the directory may move meanwhile. */
 export interface StagedPart {
-  readonly staged: string;
-  readonly final: string;
+  /** That it will have when it is visible. */
+  readonly name: string;
+  /** Its length. */
+  readonly bytes: number;
 }
 
-const FINAL = /^(.+)-(\d+)-(\d+)\.[a-z0-9]+$/;
-const STAGED = /^\.(.+-\d+-\d+\.[a-z0-9]+)\.inprogress$/;
+/**
+ * What a writer's snapshot is: by subtask, the number of its next part. Its own, and from subtask 0 also those of subtasks that no longer are:
+ * all parts below were handed over at the snapshot or before.
+ */
+export type PartNumbers = readonly (readonly [subtask: number, next: number])[];
 
-export function partPaths(
-  directory: string,
-  prefix: string,
-  subtask: number,
-  n: number,
-  extension: string,
-): StagedPart {
-  const name = `${prefix}-${subtask}-${n}.${extension}`;
-  return { staged: join(directory, `.${name}.inprogress`), final: join(directory, name) };
+/** A file in an output directory that is ours. */
+export interface Part {
+  readonly state: 'staged' | 'visible' | 'withdrawn';
+  /** That it has, will have or had when visible. */
+  readonly name: string;
+  readonly prefix: string;
+  readonly subtask: number;
+  readonly n: number;
+  readonly extension: string;
 }
+
+const VISIBLE = /^([^.].*)-(0|[1-9]\d*)-(0|[1-9]\d*)\.([a-z0-9]+)$/;
+const HIDDEN = /^\.(.+)\.(inprogress|withdrawn)$/;
+
+export const partName = (prefix: string, subtask: number, n: number, extension: string): string =>
+  `${prefix}-${subtask}-${n}.${extension}`;
+export const stagedName = (name: string): string => `.${name}.inprogress`;
+export const withdrawnName = (name: string): string => `.${name}.withdrawn`;
 
 /** What a file in an output directory is; null: nothing of ours. */
-export function partOf(
-  fileName: string,
-): { readonly visible: boolean; readonly prefix: string; readonly subtask: number; readonly n: number } | null {
-  const staged = STAGED.exec(fileName)?.[1];
-  const match = FINAL.exec(staged ?? fileName);
-  if (match === null || fileName.startsWith('.') !== (staged !== undefined)) return null;
-  return { visible: staged === undefined, prefix: match[1] as string, subtask: Number(match[2]), n: Number(match[3]) };
+export function partOf(fileName: string): Part | null {
+  const hidden = HIDDEN.exec(fileName);
+  const name = hidden?.[1] ?? fileName;
+  const match = VISIBLE.exec(name);
+  if (match === null) return null;
+  const [, prefix, subtask, n, extension] = match as unknown as [string, string, string, string, string];
+  const state = hidden === null ? 'visible' : hidden[2] === 'inprogress' ? 'staged' : 'withdrawn';
+  return { state, name, prefix, subtask: Number(subtask), n: Number(n), extension };
 }
 
-/** Number of the next part of a subtask: one more than any that is there, visible or not. */
-export function nextPart(directory: string, prefix: string, subtask: number): number {
+/** Number of the next part by subtask, as all writers gave it together. */
+export function numbersOf(states: readonly PartNumbers[]): Map<number, number> {
+  const numbers = new Map<number, number>();
+  for (const [subtask, next] of states.flat()) numbers.set(subtask, Math.max(next, numbers.get(subtask) ?? 0));
+  return numbers;
+}
+
+/** Number behind any that a subtask has a file of, in whatever state. */
+export function nextPart(fileNames: readonly string[], prefix: string, subtask: number): number {
   let next = 0;
-  for (const name of readdirSync(directory)) {
+  for (const name of fileNames) {
     const part = partOf(name);
     if (part !== null && part.prefix === prefix && part.subtask === subtask) next = Math.max(next, part.n + 1);
   }
   return next;
 }
 
-export class PartCommitter implements Committer<StagedPart> {
-  commit(parts: readonly StagedPart[]): readonly StagedPart[] {
-    const directories = new Set<string>();
-    for (const { staged, final } of parts) {
-      directories.add(dirname(final));
-      if (!existsSync(staged)) {
-        // Committed before: the rename is the commit.
-        if (existsSync(final)) continue;
-        throw new WeirError(
-          'PART_LOST',
-          `${staged}: the staged part is gone and ${final} does not exist; its rows are lost.`,
-        );
-      }
-      if (existsSync(final)) {
-        throw new WeirError('PART_EXISTS', `${final} exists already and is never changed; ${staged} stays as it is.`);
-      }
-      try {
-        renameSync(staged, final);
-      } catch (error) {
-        throw new WeirError('PART_COMMIT', `${staged}: cannot be renamed to ${final}, ${messageOf(error)}`, {
-          cause: error,
-        });
-      }
-    }
-    for (const directory of directories) syncDirectory(directory);
-    return [];
-  }
-}
-
-/** Makes renames in a directory survive a power cut. */
-function syncDirectory(directory: string): void {
-  let fd: number | null = null;
-  try {
-    fd = openSync(directory, 'r');
-    fsyncSync(fd);
-  } catch (error) {
-    const code = error instanceof Error && 'code' in error ? error.code : null;
-    // Some file systems cannot sync a directory; the rename stands all the same.
-    if (code === 'EINVAL' || code === 'EISDIR' || code === 'EPERM' || code === 'ENOTSUP') return;
-    throw new WeirError('PART_COMMIT', `${directory}: cannot be synced, ${messageOf(error)}`, { cause: error });
-  } finally {
-    if (fd !== null) closeSync(fd);
-  }
+/** A few names of many. */
+export function someOf(names: readonly string[]): string {
+  const more = names.length - 5;
+  return more > 0 ? `${names.slice(0, 5).join(', ')} and ${more} more` : names.join(', ');
 }

@@ -4,9 +4,12 @@
  * With checkpoints, a snapshot closes what is staged and holds it, and the news that the checkpoint is complete commits it, together with what
  * earlier ones left behind; restored, it is committed at once, whether it was before or not (Flink's Sink V2, `flink-reference` §8.1). What
  * was written after the snapshot is no part of it. Without checkpoints the same happens every roll interval and at the end of the input.
+ *
+ *   write ── prepareCommit ──> staged ── [checkpoint complete] ──> commit ── [it succeeded] ──> forgotten
+ *                                └── every snapshot until then has it, so that a failure between the two is made good
  */
 
-import { WeirError } from '#base/errors.ts';
+import { messageOf, WeirError } from '#base/errors.ts';
 import type { RecordBatch } from '../batch/record-batch.ts';
 import type { Schema } from '../batch/schema.ts';
 import { COMMIT_RETRIES, type Committer, type Sink, type SinkRecovery, type SinkWriter } from '../io/sink.ts';
@@ -18,10 +21,12 @@ import { Operator, type OperatorContext } from './operator.ts';
 
 const COMMITTABLES = 'committables';
 const WRITERS = 'writers';
+/** Of what belongs to no checkpoint that is still to come: it may be committed at once. */
+const DUE = 0;
 
 /** Handed over by the writer, and not committed yet. */
 interface Staged {
-  /** Of the snapshot they were handed over for; 0: none, they may be committed at once. */
+  /** For whose snapshot they were handed over, or `DUE`. */
   readonly checkpoint: number;
   readonly committables: readonly unknown[];
 }
@@ -29,17 +34,21 @@ interface Staged {
 export class SinkOperator extends Operator {
   readonly #sink: Sink;
   readonly #rollIntervalMs: number;
-  #writer!: SinkWriter;
+  #writer: SinkWriter | null = null;
   #committer: Committer | null = null;
   #restored: unknown[] = [];
+  /** In the order of their checkpoints. */
   #staged: Staged[] = [];
+  /** Up to this checkpoint all may be committed. */
+  #complete = DUE;
   /** The writer did not take it yet. */
   #held: RecordBatch | null = null;
-  /** Commits under way, one after the other. */
-  #committing: Promise<void> | null = null;
-  /** The last snapshot that waits for its writer. */
-  #preparing: Promise<OperatorSnapshot> | null = null;
+  /** A commit is under way; there is never more than one. */
+  #committing = false;
+  /** The last answer that the writer owes. */
+  #preparing: Promise<unknown> | null = null;
   #ending = false;
+  #closed = false;
 
   constructor(sink: Sink, rollIntervalMs: number) {
     super();
@@ -53,7 +62,13 @@ export class SinkOperator extends Operator {
   }
 
   override start(): void {
-    const { subtask, parallelism, clock, inputSchema } = this.context;
+    const { name, subtask, parallelism, clock, inputSchema } = this.context;
+    if (this.#committer === null && this.#staged.length > 0) {
+      throw new WeirError(
+        'UNCOMMITTED',
+        `${name}: the checkpoint holds output that is not committed yet, and this sink has no second step to commit it with. Resume with the sink that wrote it.`,
+      );
+    }
     this.#writer = this.#sink.createWriter({
       subtask,
       parallelism,
@@ -62,10 +77,10 @@ export class SinkOperator extends Operator {
       restored: this.#restored,
       report: (message) => this.context.report(message),
       wake: () => this.context.wake(),
-      fail: (error) => this.context.fail(error),
+      fail: (error) => this.#fail(error),
     });
     if (this.#rolls) this.nextTimer = clock.now() + this.#rollIntervalMs;
-    this.#commit(Number.POSITIVE_INFINITY);
+    this.#commitDue();
   }
 
   /** Whether it commits by itself. */
@@ -74,25 +89,31 @@ export class SinkOperator extends Operator {
   }
 
   processBatch(batch: RecordBatch): void {
-    if (this.#writer.ready?.() === false) {
+    const writer = this.#writer as SinkWriter;
+    if (writer.ready?.() === false) {
       this.#held = batch;
       this.pending = true;
     } else {
-      this.#writer.write(batch);
+      writer.write(batch);
     }
   }
 
   override resume(): void {
+    const writer = this.#writer as SinkWriter;
     if (this.#held !== null) {
-      if (this.#writer.ready?.() === false) return;
-      this.#writer.write(this.#held);
+      if (writer.ready?.() === false) return;
+      writer.write(this.#held);
       this.#held = null;
     }
-    this.pending = this.#ending && this.#committing !== null;
+    this.pending = this.#ending && this.#busy;
+  }
+
+  get #busy(): boolean {
+    return this.#committing || this.#preparing !== null;
   }
 
   override get awaiting(): boolean {
-    return this.#held !== null || this.#committing !== null;
+    return this.#held !== null || this.#busy;
   }
 
   override onTimer(now: number): void {
@@ -101,41 +122,36 @@ export class SinkOperator extends Operator {
   }
 
   override onQuiet(): void {
-    this.#writer.idle?.();
+    this.#writer?.idle?.();
   }
 
   override endInput(): void {
-    this.#writer.idle?.();
-    if (this.context.checkpointing && this.#committer !== null) return;
+    this.#writer?.idle?.();
+    // The rest waits for the last checkpoint.
+    if (this.#committer !== null && !this.#rolls) return;
     this.#ending = true;
     this.#roll();
-    this.pending = this.#committing !== null;
+    this.pending = this.#busy;
   }
 
   override snapshot(checkpoint: number): Eventually<OperatorSnapshot> {
     const watermark = this.inputWatermark;
-    const prepared = this.#writer.prepareCommit();
-    const state = this.#writer.snapshot?.();
-    const saved = (committables: readonly unknown[]): OperatorSnapshot => {
-      this.#staged.push({ checkpoint, committables });
+    let writers: Uint8Array[] = [];
+    const saved = (): OperatorSnapshot => {
       const uncommitted = this.#staged.filter((one) => one.checkpoint <= checkpoint).flatMap((one) => one.committables);
       return {
         watermark,
         keyed: new Map(),
         operator: {
           [COMMITTABLES]: { redistribute: 'split', items: uncommitted.map(written) },
-          [WRITERS]: { redistribute: 'union', items: state === undefined ? [] : [written(state)] },
+          [WRITERS]: { redistribute: 'union', items: writers },
         },
       };
     };
-    if (!(prepared instanceof Promise) && this.#preparing === null) return saved(prepared);
-    // One behind the other, so that each finds what the ones before have staged.
-    const turn = Promise.all([prepared, this.#preparing]).then(([committables]) => {
-      if (this.#preparing === turn) this.#preparing = null;
-      return saved(committables);
-    });
-    this.#preparing = turn;
-    return turn;
+    const staged = this.#stage(checkpoint);
+    const state = this.#writer?.snapshot?.();
+    if (state !== undefined) writers = [written(state)];
+    return staged === null ? saved() : staged.then(saved);
   }
 
   override restore(snapshots: readonly OperatorSnapshot[]): void {
@@ -143,82 +159,121 @@ export class SinkOperator extends Operator {
     const lists = shareOf(snapshots, this.context);
     const values = (name: string): unknown[] =>
       (lists.get(name)?.items ?? []).map((bytes) => new ByteReader(bytes).value());
-    this.#staged.push({ checkpoint: 0, committables: values(COMMITTABLES) });
+    this.#add(DUE, values(COMMITTABLES));
     this.#restored = values(WRITERS);
   }
 
   override notifyComplete(checkpoint: number): void {
-    this.#commit(checkpoint);
+    this.#complete = Math.max(this.#complete, checkpoint);
+    this.#commitDue();
   }
 
   override inspect(query: unknown): unknown {
-    return this.#writer.inspect?.(query) ?? null;
+    return this.#writer?.inspect?.(query) ?? null;
   }
 
   override close(): void {
+    this.#closed = true;
     this.#writer?.close();
     this.#committer?.close?.();
   }
 
   /** Closes what is staged and commits it. */
   #roll(): void {
-    const prepared = this.#writer.prepareCommit();
-    const stage = (committables: readonly unknown[]): void => {
-      this.#staged.push({ checkpoint: 0, committables });
-    };
-    if (prepared instanceof Promise) {
-      this.#inTurn(async () => {
-        stage(await prepared);
-        await this.#commitStaged(0);
-      });
-    } else {
-      stage(prepared);
-      this.#commit(0);
-    }
+    const staged = this.#stage(DUE);
+    if (staged === null) this.#commitDue();
+    else void staged.then(() => this.#commitDue(), noted).then(() => this.context.wake());
   }
 
-  /** Commits what was staged for snapshots up to this one. */
-  #commit(checkpoint: number): void {
-    if (this.#committing !== null) {
-      this.#inTurn(() => this.#commitStaged(checkpoint));
-      return;
+  /**
+   * Has the writer hand over what was written. Null: done; else when it will be, behind what it was asked for before. If that fails the job
+   * does, whatever becomes of the snapshot: those rows are nowhere else.
+   */
+  #stage(checkpoint: number): Promise<void> | null {
+    const writer = this.#writer as SinkWriter;
+    let prepared: Eventually<unknown[]>;
+    try {
+      prepared = writer.prepareCommit();
+    } catch (error) {
+      this.#fail(error);
+      throw this.#named(error);
     }
-    const committed = this.#commitStaged(checkpoint);
-    if (committed instanceof Promise) this.#inTurn(() => committed);
-  }
-
-  /** Behind the commits under way; what fails fails the job. */
-  #inTurn(work: () => Eventually<void>): void {
-    const before = this.#committing ?? Promise.resolve();
-    const turn = before.then(work).then(
-      () => {
-        if (this.#committing === turn) this.#committing = null;
-        this.context.wake();
+    const before = this.#preparing;
+    if (!(prepared instanceof Promise) && before === null) {
+      this.#add(checkpoint, prepared);
+      return null;
+    }
+    const turn = Promise.all([prepared, before]).then(
+      ([committables]) => {
+        this.#add(checkpoint, committables);
+        if (this.#preparing === turn) this.#preparing = null;
       },
-      (error: unknown) => this.context.fail(error instanceof Error ? error : new Error(String(error))),
+      (error: unknown) => {
+        this.#fail(error);
+        throw error;
+      },
     );
-    this.#committing = turn;
+    this.#preparing = turn;
+    return turn;
   }
 
-  #commitStaged(checkpoint: number): Eventually<void> {
-    const due = this.#staged.filter((one) => one.checkpoint <= checkpoint).flatMap(({ committables }) => committables);
-    this.#staged = this.#staged.filter((one) => one.checkpoint > checkpoint);
-    return due.length === 0 || this.#committer === null ? undefined : this.#attempt(this.#committer, due, 0);
+  #add(checkpoint: number, committables: readonly unknown[]): void {
+    if (committables.length > 0) this.#staged.push({ checkpoint, committables });
   }
 
-  #attempt(committer: Committer, committables: readonly unknown[], retries: number): Eventually<void> {
+  /** Commits checkpoint by checkpoint; each is forgotten when it has succeeded. */
+  #commitDue(): void {
+    if (this.#committing) return;
+    for (;;) {
+      const next = this.#staged[0];
+      if (next === undefined || next.checkpoint > this.#complete || this.#closed) return;
+      const committed = this.#attempt(next.committables, 0);
+      if (committed instanceof Promise) {
+        this.#committing = true;
+        committed
+          .then(() => {
+            this.#committing = false;
+            this.#staged.shift();
+            this.#commitDue();
+            this.context.wake();
+          })
+          .catch((error: unknown) => this.#fail(error));
+        return;
+      }
+      this.#staged.shift();
+    }
+  }
+
+  #attempt(committables: readonly unknown[], retries: number): Eventually<void> {
     const next = (again: readonly unknown[]): Eventually<void> => {
-      if (again.length === 0) return;
+      if (again.length === 0 || this.#closed) return;
       if (retries === COMMIT_RETRIES) {
         throw new WeirError(
           'COMMIT_RETRIES',
           `${this.context.name}: ${again.length} of ${committables.length} pieces of output could not be committed in ${COMMIT_RETRIES + 1} attempts.`,
         );
       }
-      return this.#attempt(committer, again, retries + 1);
+      return this.#attempt(again, retries + 1);
     };
-    const left = committer.commit(committables);
+    let left: Eventually<readonly unknown[]>;
+    try {
+      left = (this.#committer as Committer).commit(committables);
+    } catch (error) {
+      throw this.#named(error);
+    }
     return left instanceof Promise ? left.then(next) : next(left);
+  }
+
+  /** Nobody listens any more when it is closed. */
+  #fail(error: unknown): void {
+    if (!this.#closed) this.context.fail(this.#named(error));
+  }
+
+  #named(error: unknown): Error {
+    const code = error instanceof WeirError ? error.code : 'SINK';
+    const message = messageOf(error);
+    const named = message.startsWith(`${this.context.name}: `) ? message : `${this.context.name}: ${message}`;
+    return new WeirError(code, named, { cause: error });
   }
 }
 
@@ -228,6 +283,8 @@ export function sinkRecovery(snapshots: readonly OperatorSnapshot[]): SinkRecove
     snapshots.flatMap(({ operator }) => operator[name]?.items ?? []).map((bytes) => new ByteReader(bytes).value());
   return { committables: values(COMMITTABLES), states: values(WRITERS) };
 }
+
+function noted(): void {}
 
 function written(value: unknown): Uint8Array {
   const to = new ByteWriter();

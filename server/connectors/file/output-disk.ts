@@ -1,0 +1,97 @@
+/**
+ * What the file sink needs of a file system, as few and as small operations as possible, so that a test can stop between any two and a
+ * simulation can be one. What fails does so with an error whose `code` is that of Node (`ENOENT`, `EEXIST`, `ENOSPC` …).
+ *
+ * Three things outlast a crash of the machine: contents of a file when its `sync` has resolved, names in a directory when `syncDirectory` has,
+ * and directories when `makeDirectory` has.
+ */
+
+import { closeSync, fsync, openSync, unlinkSync, writeSync } from 'node:fs';
+import { mkdir, open, readdir, rename, stat, unlink } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
+import { promisify } from 'node:util';
+
+export interface OutputDisk {
+  /** Makes a file, at once. `EEXIST` if the name is taken. */
+  create(path: string): OutputFile;
+  /** Bytes of a file; null: it is not there. */
+  sizeOf(path: string): Promise<number | null>;
+  /** Atomically; a file that has the new name is replaced. */
+  rename(from: string, to: string): Promise<void>;
+  /** A file. */
+  remove(path: string): Promise<void>;
+  /** With those above it; nothing happens if it is there. */
+  makeDirectory(path: string): Promise<void>;
+  /** Names in it, in no order. */
+  list(path: string): Promise<string[]>;
+  syncDirectory(path: string): Promise<void>;
+}
+
+/** A file that is being written. */
+export interface OutputFile {
+  /** Appends, at once. */
+  write(bytes: Uint8Array): void;
+  sync(): Promise<void>;
+  close(): void;
+  /** Closes and removes it, at once. */
+  discard(): void;
+}
+
+const fsyncLater = promisify(fsync);
+
+/** The machine's own. */
+export const nodeDisk: OutputDisk = {
+  create(path) {
+    const fd = openSync(path, 'wx');
+    return {
+      write(bytes) {
+        for (let written = 0; written < bytes.length; ) written += writeSync(fd, bytes, written);
+      },
+      sync: () => fsyncLater(fd),
+      close: () => closeSync(fd),
+      discard() {
+        closeSync(fd);
+        unlinkSync(path);
+      },
+    };
+  },
+  sizeOf: (path) =>
+    stat(path).then(
+      ({ size }) => size,
+      (error: unknown) => {
+        if (codeOf(error) === 'ENOENT') return null;
+        throw error;
+      },
+    ),
+  rename,
+  remove: unlink,
+  async makeDirectory(path) {
+    const first = await mkdir(path, { recursive: true });
+    if (first === undefined) return;
+    for (let made = resolve(path); ; made = dirname(made)) {
+      await syncDirectory(dirname(made));
+      if (made === first || made === dirname(made)) return;
+    }
+  },
+  list: (path) => readdir(path),
+  syncDirectory,
+};
+
+async function syncDirectory(path: string): Promise<void> {
+  // There is no such thing on Windows, where a directory cannot be opened: names there are as safe as they get.
+  if (process.platform === 'win32') return;
+  const directory = await open(path, 'r');
+  try {
+    await directory.sync();
+  } catch (error) {
+    // Some file systems cannot sync a directory; its names stand all the same.
+    if (!['EINVAL', 'ENOTSUP'].includes(codeOf(error) ?? '')) throw error;
+  } finally {
+    await directory.close();
+  }
+}
+
+/** Node's code of an error. */
+export function codeOf(error: unknown): string | null {
+  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : null;
+}
