@@ -11,8 +11,8 @@ import { runTaskManager } from '#runtime/task-manager/thread.ts';
 if (parentPort === null) throw new Error('worker.js is started by the server, as a worker thread.');
 const port = parentPort;
 const init = workerData as TaskManagerInit;
-await runTaskManager(port, (index) => {
+await runTaskManager(port, (place) => {
   const send = port.postMessage.bind(port);
   const outside = { levelBackend: levelBackend(init.stateDirectory), disk: new NodeDisk() };
-  return new TaskManager(index, init, { send }, buildJob, outside);
+  return new TaskManager(place, { send }, buildJob, outside);
 });

@@ -21,9 +21,9 @@ garbage.unref();
 if ('role' in init) {
   answerQuestions(port);
 } else {
-  await runTaskManager(port, (index) => {
+  await runTaskManager(port, (place) => {
     const send = port.postMessage.bind(port);
     const outside = { levelBackend: levelBackend(init.stateDirectory), disk: new NodeDisk() };
-    return new TaskManager(index, init, { send }, buildBenchJob, outside);
+    return new TaskManager(place, { send }, buildBenchJob, outside);
   });
 }

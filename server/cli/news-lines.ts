@@ -14,6 +14,10 @@ export function newsLines(news: JobNews): string[] {
       const next = news.restartInMs === null ? 'the job ends' : `restarting in ${formatDuration(news.restartInMs)}`;
       return [`${news.message} (${next})`];
     }
+    case 'rescaled': {
+      const changes = news.vertices.map(({ vertex, from, to }) => `${vertex} from ${from} to ${to}`);
+      return [`rescaled ${changes.join(', ')}, after a gap of ${formatDuration(Math.round(news.gapMs))}`];
+    }
     case 'restored': {
       const from =
         news.checkpoint === null

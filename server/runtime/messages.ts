@@ -2,6 +2,7 @@
 
 import type { CheckpointBarrier } from '#engine/exchange/barrier.ts';
 import type { CheckpointMode } from '#engine/exchange/barrier-aligner.ts';
+import type { ParallelismChanges } from '#engine/graph/rescale.ts';
 import type { Split } from '#engine/io/source.ts';
 import type { SubtaskFigures } from '#shared/checkpoints.ts';
 import type { CheckpointFailureReason } from './checkpoint/checkpoint-failure.ts';
@@ -12,6 +13,8 @@ import type { SubtaskId } from './task/wiring.ts';
 export interface JobSpec {
   readonly name: string;
   readonly params: unknown;
+  /** Numbers of subtasks that differ from those the job gives itself. */
+  readonly parallelism?: ParallelismChanges;
 }
 
 /** How the subtasks of a job take part in its checkpoints. */
@@ -28,6 +31,8 @@ export interface Deployment {
   readonly subtasks: readonly SubtaskId[];
   /** Task manager of every subtask, by vertex and index. */
   readonly placement: readonly (readonly number[])[];
+  /** Doorbells of all task managers (`doorbell.ts`). */
+  readonly bells: readonly SharedArrayBuffer[];
   /** Memory of the channels between threads, by index in `channelsOf`; null: both ends are in one thread. */
   readonly rings: readonly (SharedArrayBuffer | null)[];
   /** Cells of every subtask, by vertex and index. */
@@ -59,7 +64,7 @@ export type SubtaskCommand =
 
 export type ToTaskManager =
   /** The first message to a thread: which task manager it is from now on. */
-  | { readonly type: 'take-place'; readonly index: number }
+  | { readonly type: 'take-place'; readonly index: number; readonly bell: SharedArrayBuffer }
   | { readonly type: 'deploy'; readonly deployment: Deployment }
   | { readonly type: 'subtask'; readonly job: number; readonly id: SubtaskId; readonly command: SubtaskCommand }
   | {
@@ -116,8 +121,6 @@ export interface FailureReport {
 
 /** What a worker thread is started with. */
 export interface TaskManagerInit {
-  /** Doorbells of all task managers (`doorbell.ts`). */
-  readonly bells: readonly SharedArrayBuffer[];
   /** For state on disk; made when it is needed, removed when the process ends. */
   readonly stateDirectory: string;
 }

@@ -63,7 +63,7 @@ export class CheckpointCoordinator<S, C extends { readonly path: string | null }
     this.#options = options;
     this.#settings = options.settings;
     this.#nextId = options.firstId;
-    this.#statistics = new CheckpointStatisticsTracker(options.subtasks, options.settings.history);
+    this.#statistics = new CheckpointStatisticsTracker(options.settings.history);
     this.#failures = new CheckpointFailureManager(options.settings.tolerableFailures);
     this.#schedule = new CheckpointSchedule(options.settings, options.clock, options.random);
   }
@@ -271,7 +271,7 @@ export class CheckpointCoordinator<S, C extends { readonly path: string | null }
     const expiresAt = now + this.#settings.timeoutMs;
     const pending = new PendingCheckpoint<S, C>(barrier, request, this.#attempt, expiresAt, subtasks);
     this.#pending.set(pending.id, pending);
-    this.#statistics.triggered(barrier, now);
+    this.#statistics.triggered(barrier, now, subtasks);
     this.#tell('triggered', barrier);
     this.#triggering = true;
     try {

@@ -17,7 +17,6 @@ import { CheckpointRecord, type Ending } from './checkpoint-record.ts';
 import { SummaryOfCheckpoints } from './checkpoint-summary.ts';
 
 export class CheckpointStatisticsTracker {
-  readonly #subtasks: readonly SubtaskId[];
   readonly #bound: number;
   readonly #inProgress = new Map<number, CheckpointRecord>();
   /** Ended ones, oldest first. */
@@ -32,8 +31,7 @@ export class CheckpointStatisticsTracker {
   #counts = { triggered: 0, completed: 0, failed: 0, restored: 0 };
 
   /** `bound`: so many ended ones are shown. */
-  constructor(subtasks: readonly SubtaskId[], bound: number) {
-    this.#subtasks = subtasks;
+  constructor(bound: number) {
     this.#bound = bound;
   }
 
@@ -42,9 +40,9 @@ export class CheckpointStatisticsTracker {
   }
 
   /** `steady`: ms of the clock that nobody sets, here and below. */
-  triggered(barrier: CheckpointBarrier, steady: number): void {
+  triggered(barrier: CheckpointBarrier, steady: number, subtasks: readonly SubtaskId[]): void {
     this.#counts.triggered++;
-    this.#inProgress.set(barrier.checkpoint, new CheckpointRecord(barrier, steady, this.#subtasks));
+    this.#inProgress.set(barrier.checkpoint, new CheckpointRecord(barrier, steady, subtasks));
   }
 
   acknowledged(

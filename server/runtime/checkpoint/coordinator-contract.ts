@@ -49,7 +49,9 @@ export interface CheckpointCoordinatorOptions<S, C extends { readonly path: stri
   readonly random: Random;
   /** Number of the first checkpoint: 1, or the one behind the last that this job ever began. */
   readonly firstId: number;
-  /** All that acknowledge: those that have ended too, until the last checkpoint. */
+  /**
+   * All that acknowledge: those that have ended too, until the last checkpoint. Read at every trigger: a job that was rescaled has others.
+   */
   readonly subtasks: readonly SubtaskId[];
   /** For people: `window 2/4`. */
   readonly name: (subtask: SubtaskId) => string;

@@ -20,7 +20,7 @@ import { openSavepoint } from '../checkpoint/savepoints.ts';
 import type { SubtaskStateHandle } from '../checkpoint/state-handle.ts';
 import { readOperator } from '../checkpoint/state-reader.ts';
 import type { CheckpointDeployment, FromTaskManager, JobSpec } from '../messages.ts';
-import type { SubtaskId } from '../task/wiring.ts';
+import { subtasksOf } from '../task/wiring.ts';
 import type { JobExecution, RestoredJob } from './job-execution.ts';
 import type { JobNews } from './job-news.ts';
 
@@ -56,8 +56,9 @@ export interface RestorePoint extends RestoredJob {
 
 /** The job around them. */
 export interface CheckpointedJob {
-  readonly spec: JobSpec;
-  readonly graph: JobGraph;
+  readonly spec: () => JobSpec;
+  /** As it runs, or is to run next. */
+  readonly graph: () => JobGraph;
   readonly clock: Clock;
   /** The attempt that runs. */
   readonly execution: () => JobExecution | null;
@@ -99,7 +100,7 @@ export class JobCheckpoints {
     this.#store = await CheckpointStore.open({
       disk,
       directory,
-      job: spec.name,
+      job: spec().name,
       retained: settings.retained,
       process: thisProcess(),
       random: new Random(Math.floor(Math.random() * 2 ** 32)),
@@ -134,7 +135,7 @@ export class JobCheckpoints {
   /** Before an attempt, while no writer lives. */
   async recoverSinks(point: RestorePoint | null): Promise<void> {
     const notes: string[] = [];
-    for (const { id, sink } of this.#job.graph.vertices.flatMap((v) => v.operators)) {
+    for (const { id, sink } of this.#job.graph().vertices.flatMap((v) => v.operators)) {
       if (!sink?.recover) continue;
       const handles = point?.operators.get(id);
       const snapshots = handles === undefined ? [] : await readOperator(this.#options.disk, handles, NO_GROUPS);
@@ -206,30 +207,33 @@ export class JobCheckpoints {
     allowNonRestoredState: boolean,
   ): RestorePoint {
     this.#options.accept?.(checkpoint.job);
-    const { operators, enumerators } = planRestore(this.#job.graph, checkpoint, { allowNonRestoredState });
+    const { operators, enumerators } = planRestore(this.#job.graph(), checkpoint, { allowNonRestoredState });
     return { checkpoint, skipped, operators, enumerators };
   }
 
   #newCoordinator(store: CheckpointStore): CheckpointCoordinator<WrittenState, CompletedCheckpoint> {
-    const { graph, clock, spec } = this.#job;
-    const subtasks = graph.vertices.flatMap((v, vertex) =>
-      Array.from({ length: v.parallelism }, (_, index): SubtaskId => ({ vertex, index })),
-    );
+    const job = this.#job;
+    const { clock } = job;
     return new CheckpointCoordinator({
       settings: this.#options.settings,
       clock,
       random: new Random(Math.floor(Math.random() * 2 ** 32)),
       firstId: store.nextCheckpoint,
-      subtasks,
-      name: ({ vertex, index }) =>
-        `${graph.vertices[vertex]?.name} (${index + 1}/${graph.vertices[vertex]?.parallelism})`,
-      running: (id) => this.#job.execution()?.running(id) ?? false,
+      get subtasks() {
+        return subtasksOf(job.graph());
+      },
+      name: ({ vertex, index }) => {
+        const { name = '', parallelism = 0 } = job.graph().vertices[vertex] ?? {};
+        return `${name} (${index + 1}/${parallelism})`;
+      },
+      running: (id) => job.execution()?.running(id) ?? false,
       trigger: (barrier) => {
         const execution = this.#job.execution();
         this.#enumerators.set(barrier.checkpoint, execution?.enumeratorSnapshots() ?? new Map());
         execution?.toSources({ type: 'checkpoint', barrier });
       },
       complete: ({ barrier, acks, target }) => {
+        const graph = job.graph();
         const handles: (SubtaskStateHandle | null)[][] = graph.vertices.map((v) => Array(v.parallelism).fill(null));
         for (const { subtask, state } of acks)
           (handles[subtask.vertex] as SubtaskStateHandle[])[subtask.index] = state.handle;
@@ -241,7 +245,7 @@ export class JobCheckpoints {
             kind: barrier.kind,
             triggeredAt: barrier.triggeredAt,
             completedAt: clock.now(),
-            job: spec,
+            job: job.spec(),
             vertices: describeVertices(graph, handles),
             enumerators: Object.fromEntries(enumerators),
           },

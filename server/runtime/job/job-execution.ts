@@ -10,7 +10,7 @@ import { findOperator, type JobEdge, type JobGraph, type JobVertex } from '#engi
 import type { Enumerator, Split } from '#engine/io/source.ts';
 import type { OperatorStateHandles } from '../checkpoint/state-handle.ts';
 import type { CheckpointDeployment, FromTaskManager, JobSpec, SubtaskCommand } from '../messages.ts';
-import { channelsOf, type SubtaskId } from '../task/wiring.ts';
+import { channelsOf, type SubtaskId, subtasksOf } from '../task/wiring.ts';
 import type { TaskManagers } from './task-managers.ts';
 
 /** What an attempt goes on from. */
@@ -62,6 +62,7 @@ export class JobExecution {
     { answers: unknown[]; waiting: number; resolve: (answers: unknown[]) => void }
   >();
   #nextRequest = 1;
+  readonly #subtasks: readonly SubtaskId[];
   #phase: Phase = 'created';
   #failed = false;
   readonly #ended = new Set<string>();
@@ -74,6 +75,7 @@ export class JobExecution {
   /** Throws where there are not enough slots. */
   constructor(options: ExecutionOptions) {
     this.#options = options;
+    this.#subtasks = subtasksOf(options.graph);
     this.#placement = placeSubtasks(options.graph, options.taskManagers);
     this.#job = options.taskManagers.register({
       onMessage: (taskManager, message) => this.#receive(taskManager, message),
@@ -96,8 +98,9 @@ export class JobExecution {
         deployment: {
           job: this.#job,
           spec,
-          subtasks: this.subtasks.filter((id) => this.taskManagerOf(id) === taskManager),
+          subtasks: this.#subtasks.filter((id) => this.taskManagerOf(id) === taskManager),
           placement: this.#placement,
+          bells: taskManagers.bells,
           rings,
           cells: cells.map((v) => v.map((c) => c.buffer as SharedArrayBuffer)),
           latencies: latencies.map((v) => v.map((l) => l.buffer as SharedArrayBuffer)),
@@ -111,13 +114,6 @@ export class JobExecution {
     this.#startEnumerators();
   }
 
-  /** All of them, vertex by vertex. */
-  get subtasks(): readonly SubtaskId[] {
-    return this.#options.graph.vertices.flatMap((v: JobVertex, vertex) =>
-      Array.from({ length: v.parallelism }, (_, index) => ({ vertex, index })),
-    );
-  }
-
   taskManagerOf(id: SubtaskId): number {
     return this.#placement[id.vertex]?.[id.index] as number;
   }
@@ -129,11 +125,11 @@ export class JobExecution {
 
   /** To every subtask. */
   broadcast(command: SubtaskCommand): void {
-    for (const id of this.subtasks) this.command(id, command);
+    for (const id of this.#subtasks) this.command(id, command);
   }
 
   toSources(command: SubtaskCommand): void {
-    for (const id of this.subtasks) if (this.#sourceOf(id.vertex) !== null) this.command(id, command);
+    for (const id of this.#subtasks) if (this.#sourceOf(id.vertex) !== null) this.command(id, command);
   }
 
   /** Whether a subtask can take part in a checkpoint. */
@@ -251,7 +247,7 @@ export class JobExecution {
         break;
       case 'ended':
         this.#ended.add(nameOf(message.id));
-        if (this.#ended.size === this.subtasks.length) listener.onEnded();
+        if (this.#ended.size === this.#subtasks.length) listener.onEnded();
         break;
       case 'acknowledged':
         listener.onAcknowledged(message);
@@ -261,7 +257,7 @@ export class JobExecution {
         break;
       case 'finished':
         this.#finished.add(nameOf(message.id));
-        if (this.#finished.size < this.subtasks.length) break;
+        if (this.#finished.size < this.#subtasks.length) break;
         this.#phase = 'finished';
         this.#closeEnumerators();
         listener.onFinished();
@@ -324,9 +320,14 @@ function nameOf({ vertex, index }: SubtaskId): string {
   return `${vertex}/${index}`;
 }
 
+/** Subtasks of different vertices share a slot. */
+export function slotsOf(graph: JobGraph): number {
+  return Math.max(...graph.vertices.map((v) => v.parallelism));
+}
+
 /** Task manager of every subtask: subtask i of every vertex shares a slot; slots fill one task manager after the other. Throws where they do not do. */
 export function placeSubtasks(graph: JobGraph, { count, slots }: TaskManagers): number[][] {
-  const needed = Math.max(...graph.vertices.map((v) => v.parallelism));
+  const needed = slotsOf(graph);
   if (needed > count * slots) {
     throw new UsageError(
       `The job needs ${needed} slots, but ${count} task manager${count === 1 ? '' : 's'} with ${slots} slot${slots === 1 ? '' : 's'} each have ${count * slots}.`,

@@ -14,13 +14,14 @@ import type { Clock } from '#base/clock.ts';
 import { messageOf, WeirError } from '#base/errors.ts';
 import { Random } from '#base/random.ts';
 import type { JobGraph } from '#engine/graph/job-graph.ts';
+import { type ParallelismChanges, withParallelism } from '#engine/graph/rescale.ts';
 import type { CheckpointStatistics } from '#shared/checkpoints.ts';
 import type { CompletedCheckpoint } from '../checkpoint/checkpoint-metadata.ts';
 import type { JobSpec } from '../messages.ts';
-import { newCells, newLatencies } from '../task/wiring.ts';
 import { FailureLog } from './failure-log.ts';
+import { type JobCells, newJobCells, resizedCells } from './job-cells.ts';
 import { JobCheckpoints, type JobCheckpointsOptions, type RestorePoint } from './job-checkpoints.ts';
-import { type ExecutionListener, JobExecution, placeSubtasks } from './job-execution.ts';
+import { type ExecutionListener, JobExecution, placeSubtasks, slotsOf } from './job-execution.ts';
 import type { JobNews } from './job-news.ts';
 import { checkTransition, isTerminal, type JobState } from './job-state.ts';
 import type { RestartSettings } from './restart-settings.ts';
@@ -43,16 +44,15 @@ export interface JobMasterOptions {
 type ReportListener = (subtask: number, message: unknown) => void;
 
 export class JobMaster {
-  readonly graph: JobGraph;
-  /** Cells of every subtask by vertex and index, in shared memory (`engine/metrics/cells.ts`). They live as long as the job: counters go on. */
-  readonly cells: readonly (readonly Float64Array[])[];
-  /** Latency histograms, likewise (`engine/metrics/latency.ts`). */
-  readonly latencies: readonly (readonly Float64Array[])[];
   /** Resolves with the terminal state; never rejects. */
   readonly done: Promise<JobState>;
   readonly failures = new FailureLog();
   readonly #options: JobMasterOptions;
   readonly #checkpoints: JobCheckpoints | null;
+  #graph: JobGraph;
+  #spec: JobSpec;
+  /** They live as long as the job: counters go on. */
+  #cells: JobCells;
   #execution: JobExecution | null = null;
   #alignment: WatermarkAlignmentCoordinator;
   readonly #stateListeners = new Set<(state: JobState) => void>();
@@ -71,21 +71,18 @@ export class JobMaster {
 
   constructor(options: JobMasterOptions) {
     const { graph, clock } = options;
-    this.graph = graph;
+    this.#graph = graph;
+    this.#spec = options.spec;
+    this.#cells = newJobCells(graph);
     this.#options = options;
     this.done = new Promise((resolve) => {
       this.#resolveDone = resolve;
     });
-    const shared = (bytes: number): SharedArrayBuffer => new SharedArrayBuffer(bytes);
-    const perSubtask = (of: typeof newCells): Float64Array[][] =>
-      graph.vertices.map((v, i) => Array.from({ length: v.parallelism }, () => of(graph, i, shared)));
-    this.cells = perSubtask(newCells);
-    this.latencies = perSubtask(newLatencies);
     this.#alignment = this.#newAlignment();
     this.#checkpoints = options.checkpoints
       ? new JobCheckpoints(options.checkpoints, {
-          spec: options.spec,
-          graph,
+          spec: () => this.#spec,
+          graph: () => this.#graph,
           clock,
           execution: () => this.#execution,
           failJob: (error) => this.#onFailure(error),
@@ -96,6 +93,21 @@ export class JobMaster {
     this.#strategy = restartStrategy(this.#restartSettings, new Random(Math.floor(Math.random() * 2 ** 32)));
     // Too few slots are an error of whoever makes the job.
     placeSubtasks(graph, options.taskManagers);
+  }
+
+  /** As it runs: another one once the job has been rescaled (`onNews`). */
+  get graph(): JobGraph {
+    return this.#graph;
+  }
+
+  /** Of every subtask by vertex and index, in shared memory (`engine/metrics/cells.ts`); others once the job has been rescaled. */
+  get cells(): JobCells['cells'] {
+    return this.#cells.cells;
+  }
+
+  /** Latency histograms, likewise. */
+  get latencies(): JobCells['latencies'] {
+    return this.#cells.latencies;
   }
 
   get state(): JobState {
@@ -187,6 +199,44 @@ export class JobMaster {
     }
   }
 
+  /**
+   * Gives tasks other numbers of subtasks, by the ids of operators in them: the job goes on from a checkpoint that is taken for it. Rejects,
+   * and changes nothing, where that cannot be or the checkpoint fails. Threads that are missing are started.
+   */
+  async rescale(changes: ParallelismChanges): Promise<void> {
+    const { taskManagers, clock } = this.#options;
+    const checkpoints = this.#withCheckpoints();
+    const graph = withParallelism(this.#graph, changes);
+    taskManagers.growTo(Math.ceil(slotsOf(graph) / taskManagers.slots));
+    await taskManagers.start();
+    if (this.#state !== 'RUNNING')
+      throw new WeirError(
+        'NOT_RUNNING',
+        `Job ${graph.name} is ${this.#state}: it can be rescaled while it is RUNNING.`,
+      );
+    const execution = this.#execution;
+    await checkpoints.checkpoint();
+    if (this.#state !== 'RUNNING' || execution !== this.#execution)
+      throw new WeirError(
+        'NOT_RUNNING',
+        `Job ${graph.name} has failed meanwhile: nothing was rescaled, try again when it runs.`,
+      );
+    const began = clock.nanos();
+    this.#moveTo('RESTARTING');
+    this.#execution = null;
+    await Promise.all([execution?.dispose(), checkpoints.stop('JOB_FAILOVER_REGION')]);
+    const before = this.#graph;
+    this.#graph = graph;
+    this.#spec = { ...this.#spec, parallelism: { ...this.#spec.parallelism, ...changes } };
+    this.#cells = resizedCells(this.#cells, graph);
+    await this.#relaunch();
+    const vertices = graph.vertices.flatMap(({ name, parallelism }, v) => {
+      const from = before.vertices[v]?.parallelism ?? 0;
+      return from === parallelism ? [] : [{ vertex: name, from, to: parallelism }];
+    });
+    this.#tell({ type: 'rescaled', at: clock.now(), vertices, gapMs: (clock.nanos() - began) / 1e6 });
+  }
+
   onState(listener: (state: JobState) => void): () => void {
     this.#stateListeners.add(listener);
     return () => this.#stateListeners.delete(listener);
@@ -247,7 +297,7 @@ export class JobMaster {
   }
 
   #newExecution(point: RestorePoint | null): JobExecution {
-    const { spec, taskManagers, clock } = this.#options;
+    const { taskManagers, clock } = this.#options;
     const listener: ExecutionListener = {
       onFailure: (error) => {
         if (execution === this.#execution) this.#onFailure(error);
@@ -261,7 +311,7 @@ export class JobMaster {
       onDeclined: (message) => this.#checkpoints?.decline(message),
     };
     const execution = new JobExecution({
-      spec,
+      spec: this.#spec,
       graph: this.graph,
       taskManagers,
       clock,
@@ -334,11 +384,16 @@ export class JobMaster {
     this.#execution = null;
     const settled = this.#checkpoints?.stop('JOB_FAILURE');
     await Promise.all([failed?.dispose(), settled, this.#delay(delayMs)]);
+    await this.#relaunch();
+  }
+
+  /** From the last checkpoint. */
+  async #relaunch(): Promise<void> {
     if (this.#state !== 'RESTARTING') return;
     try {
       await this.#launch((await this.#checkpoints?.latest()) ?? null);
     } catch (cause) {
-      if (this.#state === 'RESTARTING') void this.#restart(cause instanceof Error ? cause : new Error(String(cause)));
+      if (this.#state === 'RESTARTING') await this.#restart(cause instanceof Error ? cause : new Error(String(cause)));
     }
   }
 

@@ -4,6 +4,13 @@ import type { CheckpointChange } from '#shared/checkpoints.ts';
 export type JobNews =
   | { readonly type: 'checkpoint'; readonly change: CheckpointChange }
   /** `restartInMs`: null where the job is not restarted. */
+  /** `gapMs`: from the moment tasks were closed until they ran again. */
+  | {
+      readonly type: 'rescaled';
+      readonly at: number;
+      readonly vertices: readonly { readonly vertex: string; readonly from: number; readonly to: number }[];
+      readonly gapMs: number;
+    }
   | { readonly type: 'failure'; readonly at: number; readonly message: string; readonly restartInMs: number | null }
   /**
    * The job goes on from a checkpoint; null: from the beginning. `skipped`: later ones that could not be used, and why. `notes`: what sinks have

@@ -35,6 +35,7 @@ export interface TaskManagerListener {
   onLost(taskManager: number, cause: Error): void;
 }
 
+const MAX_TASK_MANAGERS = 64;
 const HEARTBEAT_MS = 500;
 const HEARTBEAT_TIMEOUT_MS = 10_000;
 
@@ -53,13 +54,13 @@ interface Thread {
 }
 
 export class TaskManagers {
-  readonly count: number;
   readonly slots: number;
   readonly #entry: URL;
   readonly #standbyWanted: boolean;
   readonly #missable: number;
   readonly #threads: Thread[] = [];
   #standby: Thread | null = null;
+  /** Doorbells, one for each place. */
   readonly #bells: SharedArrayBuffer[];
   readonly #listeners = new Map<number, TaskManagerListener>();
   #started: Promise<void> | null = null;
@@ -70,17 +71,30 @@ export class TaskManagers {
 
   constructor(options: TaskManagersOptions) {
     const { count, slots } = options;
-    if (!Number.isInteger(count) || count < 1 || count > 64)
-      throw new UsageError(`There can be 1 to 64 task managers, not ${count}.`);
+    checkCount(count);
     if (!Number.isInteger(slots) || slots < 1)
       throw new UsageError(`A task manager needs 1 slot or more, not ${slots}.`);
-    this.count = count;
     this.slots = slots;
     this.#entry = options.entry;
     this.#standbyWanted = options.standby ?? false;
     this.#missable = Math.ceil((options.heartbeatTimeoutMs ?? HEARTBEAT_TIMEOUT_MS) / HEARTBEAT_MS);
     process.once('exit', () => this.#removeState());
     this.#bells = Array.from({ length: count }, () => Doorbell.memory());
+  }
+
+  get count(): number {
+    return this.#bells.length;
+  }
+
+  /** Memory of their doorbells. */
+  get bells(): readonly SharedArrayBuffer[] {
+    return this.#bells;
+  }
+
+  /** There are to be so many at least; `start` starts them. */
+  growTo(count: number): void {
+    checkCount(count);
+    while (this.#bells.length < count) this.#bells.push(Doorbell.memory());
   }
 
   /** Starts the threads that are missing; resolves when all are ready. */
@@ -135,7 +149,7 @@ export class TaskManagers {
       this.#standby = null;
       thread.index = index;
       this.#threads[index] = thread;
-      thread.worker.postMessage({ type: 'take-place', index });
+      thread.worker.postMessage({ type: 'take-place', index, bell: this.bells[index] });
       placed.push(thread);
     }
     await Promise.all(placed.map((thread) => thread.ready));
@@ -150,7 +164,7 @@ export class TaskManagers {
   }
 
   #spawn(): Thread {
-    const workerData: TaskManagerInit = { bells: this.#bells, stateDirectory: this.#stateDirectory };
+    const workerData: TaskManagerInit = { stateDirectory: this.#stateDirectory };
     const worker = new Worker(this.#entry, { workerData, name: 'task-manager', execArgv: [] });
     let failure: Error | null = null;
     const ready = new Promise<void>((resolve, reject) => {
@@ -191,4 +205,9 @@ export class TaskManagers {
         this.kill(index, `it gave no sign of life for ${(this.#missable * HEARTBEAT_MS) / 1000} s`);
     }
   }
+}
+
+function checkCount(count: number): void {
+  if (!Number.isInteger(count) || count < 1 || count > MAX_TASK_MANAGERS)
+    throw new UsageError(`There can be 1 to ${MAX_TASK_MANAGERS} task managers, not ${count}.`);
 }

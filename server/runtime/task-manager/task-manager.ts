@@ -10,6 +10,7 @@
 import { systemClock } from '#base/clock.ts';
 import { messageOf, WeirError } from '#base/errors.ts';
 import type { JobGraph } from '#engine/graph/job-graph.ts';
+import { withParallelism } from '#engine/graph/rescale.ts';
 import type { StateBackendFactory } from '#engine/state/keyed-state.ts';
 import type { Disk } from '../checkpoint/disk.ts';
 import { StateWriter } from '../checkpoint/state-writer.ts';
@@ -19,7 +20,6 @@ import type {
   FromTaskManager,
   JobSpec,
   SubtaskCommand,
-  TaskManagerInit,
   ToTaskManager,
 } from '../messages.ts';
 import { Step } from '../task/step.ts';
@@ -46,6 +46,13 @@ export interface TaskManagerPort {
   send(message: FromTaskManager): void;
 }
 
+/** Which task manager a thread is. */
+export interface Place {
+  readonly index: number;
+  /** Memory of its doorbell. */
+  readonly bell: SharedArrayBuffer;
+}
+
 /** What a thread needs of the machine. */
 export interface TaskManagerOutside {
   /** Null: there is none, and jobs that want one are refused. */
@@ -56,7 +63,6 @@ export interface TaskManagerOutside {
 
 export class TaskManager {
   readonly #index: number;
-  readonly #bells: Doorbell[];
   readonly #bell: Doorbell;
   readonly #port: TaskManagerPort;
   readonly #build: (spec: JobSpec) => JobGraph;
@@ -67,15 +73,13 @@ export class TaskManager {
   readonly #deploying = new Set<number>();
 
   constructor(
-    index: number,
-    init: TaskManagerInit,
+    { index, bell }: Place,
     port: TaskManagerPort,
     build: (spec: JobSpec) => JobGraph,
     outside: TaskManagerOutside,
   ) {
     this.#index = index;
-    this.#bells = init.bells.map((memory) => new Doorbell(memory));
-    this.#bell = this.#bells[index] as Doorbell;
+    this.#bell = new Doorbell(bell);
     this.#port = port;
     this.#build = build;
     this.#levelBackend = outside.levelBackend;
@@ -161,7 +165,8 @@ export class TaskManager {
     const { job } = deployment;
     this.#deploying.add(job);
     try {
-      const graph = this.#build(deployment.spec);
+      const { spec } = deployment;
+      const graph = withParallelism(this.#build(spec), spec.parallelism ?? {});
       const restored = await readState(this.#disk, graph, deployment);
       // It may have been given up meanwhile.
       if (!this.#deploying.delete(job)) return;
@@ -183,6 +188,7 @@ export class TaskManager {
 
   #wire(graph: JobGraph, deployment: Deployment, restored: RestoredState | null): Deployed {
     const { job, placement, rings, cells, latencies, checkpoints } = deployment;
+    const bells = deployment.bells.map((memory) => new Doorbell(memory));
     const states = new Map<string, SubtaskStates>();
     const statesOf = (id: SubtaskId): SubtaskStates | null => {
       if (checkpoints === null) return null;
@@ -204,7 +210,7 @@ export class TaskManager {
       latencies: (id) => new Float64Array(latencies[id.vertex]?.[id.index] as SharedArrayBuffer),
       ring: (channel) => rings[channel] ?? null,
       notify: (id) => {
-        const bell = this.#bells[placement[id.vertex]?.[id.index] as number] as Doorbell;
+        const bell = bells[placement[id.vertex]?.[id.index] as number] as Doorbell;
         return () => bell.ring();
       },
       nanos: () => systemClock.nanos(),

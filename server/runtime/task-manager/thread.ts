@@ -2,20 +2,20 @@
 
 import type { MessagePort } from 'node:worker_threads';
 import type { ToTaskManager } from '../messages.ts';
-import type { TaskManager } from './task-manager.ts';
+import type { Place, TaskManager } from './task-manager.ts';
 
-export async function runTaskManager(port: MessagePort, make: (index: number) => TaskManager): Promise<never> {
+export async function runTaskManager(port: MessagePort, make: (place: Place) => TaskManager): Promise<never> {
   let taskManager: TaskManager | null = null;
   const early: ToTaskManager[] = [];
-  const index = await new Promise<number>((resolve) => {
+  const place = await new Promise<Place>((resolve) => {
     port.on('message', (message: ToTaskManager) => {
-      if (message.type === 'take-place') resolve(message.index);
+      if (message.type === 'take-place') resolve(message);
       else if (taskManager === null) early.push(message);
       else taskManager.receive(message);
     });
     port.postMessage({ type: 'ready' });
   });
-  taskManager = make(index);
+  taskManager = make(place);
   for (const message of early) taskManager.receive(message);
   return taskManager.loop();
 }

@@ -64,6 +64,13 @@ export interface SubtaskId {
   readonly index: number;
 }
 
+/** All of a job, vertex by vertex. */
+export function subtasksOf(graph: JobGraph): SubtaskId[] {
+  return graph.vertices.flatMap((v, vertex) =>
+    Array.from({ length: v.parallelism }, (_, index) => ({ vertex, index })),
+  );
+}
+
 export interface WiringOptions {
   readonly graph: JobGraph;
   /** The subtasks of this thread. */
