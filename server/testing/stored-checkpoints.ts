@@ -24,7 +24,7 @@ const BYTES = Array.from({ length: GROUPS }, (_, group) => {
 
 /** State of a subtask at a checkpoint: most of it as it was at the one before. */
 export function stateAt(checkpoint: number, subtask: number): OperatorSnapshot {
-  const [first, last] = keyGroupRange(subtask, GROUPS, PARALLELISM);
+  const [first, last] = keyGroupRange(subtask, PARALLELISM, GROUPS);
   const keyed = new Map<number, Uint8Array>();
   for (let group = first; group <= last; group++) {
     const bytes = (BYTES[group] as Uint8Array).slice();

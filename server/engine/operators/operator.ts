@@ -32,7 +32,7 @@ export interface OperatorContext {
   readonly name: string;
   readonly subtask: number;
   readonly parallelism: number;
-  /** Number of key groups; those of this subtask are `keyGroupRange(maxParallelism, parallelism, subtask)`. */
+  /** Number of key groups; those of this subtask are `keyGroupRange(subtask, parallelism, maxParallelism)`. */
   readonly maxParallelism: number;
   readonly clock: Clock;
   /** Schema of the batches that come; null for sources. */
