@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { Random } from '#base/random.ts';
 import { SimulatedDisk } from '#testing/simulated-disk.ts';
 import { CheckpointingJob, processNamed, readAll, statesAt } from '#testing/stored-checkpoints.ts';
-import { openSavepoint } from './savepoints.ts';
+import { damageOfCheckpoint, openSavepoint } from './savepoints.ts';
 
 const ROOT = '/data/readings';
 
@@ -143,6 +143,8 @@ describe.each([false, true])('checkpoints on a disk that fails, incremental: %s'
         const job = await CheckpointingJob.open(disk, { retained: 1, incremental, process: processNamed('2') });
         const { checkpoint, skipped } = await job.store.latest();
         expect({ stop, skipped }).toEqual({ stop, skipped: [] });
+        // Nor is one among those that are kept of which only half is there.
+        for (const { path } of job.store.list()) expect(await damageOfCheckpoint(disk, path)).toBeNull();
         const id = checkpoint?.id ?? 0;
         expect([told, told + 1]).toContain(id);
         fates.set(id, (fates.get(id) ?? 0) + 1);
