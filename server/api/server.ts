@@ -7,6 +7,7 @@ import { messageOf, WeirError } from '#base/errors.ts';
 import { Access } from './access.ts';
 import { registerGuard } from './http/guard.ts';
 import { registerHealth } from './http/health.ts';
+import { registerJobs } from './http/jobs.ts';
 import { registerPages } from './http/pages.ts';
 import type { LiveJob } from './live/job-handle.ts';
 import { LiveServer } from './live/live-server.ts';
@@ -25,8 +26,8 @@ export interface ApiOptions {
   log: (message: string) => void;
 }
 
-/** Nothing a visitor sends has a body worth reading. */
-const BODY_LIMIT = 1024;
+/** No request needs more. */
+const BODY_LIMIT = 16 * 1024;
 
 export class ApiServer {
   readonly #app: FastifyInstance;
@@ -44,6 +45,7 @@ export class ApiServer {
     const access = new Access(options);
     registerGuard(app, access);
     registerHealth(app, options.job?.handle ?? null);
+    registerJobs(app, options.job?.control ?? null, () => options.clock.now());
     await registerPages(app, options.pages);
     const { job, clock, log } = options;
     const live = new LiveServer({ http: app.server, job, clock, access, log });

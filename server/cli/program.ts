@@ -6,6 +6,7 @@
 import { Command, CommanderError } from 'commander';
 import { messageOf, UsageError, WeirError } from '#base/errors.ts';
 import { addBench } from './bench.ts';
+import { addControl } from './control.ts';
 import { addJobs } from './jobs.ts';
 import { addRun } from './run.ts';
 import { addServe } from './serve.ts';
@@ -36,13 +37,14 @@ function makeProgram(done: (code: number) => void): Command {
       throw new UsageError(
         name === undefined
           ? 'Say what to do: weir serve, or weir run JOB. `weir --help` tells more.'
-          : `There is no command "${name}"; there are serve, run, jobs and bench.`,
+          : `There is no command "${name}"; there are serve, run, jobs, checkpoints, checkpoint, savepoint, stop, cancel, rescale and bench.`,
       );
     })
     .showSuggestionAfterError();
   addServe(program, done);
   addRun(program, done);
   addJobs(program, done);
+  addControl(program, done);
   addBench(program, done);
   for (const command of allOf(program)) {
     command.exitOverride().configureOutput({

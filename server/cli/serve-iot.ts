@@ -119,6 +119,7 @@ function liveJob({ params, taskManagers }: IotPlan, { master, graph, errors, sim
   master.onReport(IOT.resultsLive, (subtask, message) => windows.onReport(subtask, message));
   return {
     handle: master,
+    control: master,
     settings: {
       timeMode: params.time,
       window: params.window,

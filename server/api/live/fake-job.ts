@@ -175,6 +175,7 @@ export function fakeJob() {
   let settings: SimulatorSettings = { devices: 24, rate: 200, malformed: 0, late: 0, disorder: 'none' };
   const job: LiveJob = {
     handle,
+    control: null,
     settings: {
       timeMode: 'event',
       window: { kind: 'tumbling', sizeMs: 5000 },

@@ -11,6 +11,7 @@ import type {
   SimulatorSettings,
   WindowResult,
 } from '#shared/live.ts';
+import type { ControlledJob } from '../http/jobs.ts';
 
 export interface JobHandle {
   readonly graph: JobGraph;
@@ -60,6 +61,8 @@ export type JobSettings = Pick<
 /** One job with everything that is shown of it. */
 export interface LiveJob {
   readonly handle: JobHandle;
+  /** For programs; null: it cannot be controlled. */
+  readonly control: ControlledJob | null;
   readonly settings: JobSettings;
   readonly windows: WindowsSource;
   readonly errors: ErrorsSource;

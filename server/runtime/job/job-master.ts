@@ -10,6 +10,7 @@
  * News goes up through subscriptions (`onState`, `onNews`, `onReport`); numbers are read from shared cells whenever somebody likes (`cells`).
  */
 
+import { randomBytes } from 'node:crypto';
 import type { Clock } from '#base/clock.ts';
 import { messageOf, WeirError } from '#base/errors.ts';
 import { Random } from '#base/random.ts';
@@ -44,6 +45,8 @@ export interface JobMasterOptions {
 type ReportListener = (subtask: number, message: unknown) => void;
 
 export class JobMaster {
+  /** 32 hex digits, as in Flink. */
+  readonly id = randomBytes(16).toString('hex');
   /** Resolves with the terminal state; never rejects. */
   readonly done: Promise<JobState>;
   readonly failures = new FailureLog();
@@ -207,6 +210,7 @@ export class JobMaster {
     const { taskManagers, clock } = this.#options;
     const checkpoints = this.#withCheckpoints();
     const graph = withParallelism(this.#graph, changes);
+    if (graph.vertices.every((vertex, v) => vertex.parallelism === this.#graph.vertices[v]?.parallelism)) return;
     taskManagers.growTo(Math.ceil(slotsOf(graph) / taskManagers.slots));
     await taskManagers.start();
     if (this.#state !== 'RUNNING')
