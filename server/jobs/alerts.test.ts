@@ -7,9 +7,9 @@ const alerts = (...readings: Parameters<typeof runReadings>[2]) =>
   runReadings((params) => buildAlerts({ ...params, silenceMs: 1000, state: DEFAULT_STATE }), 'alerts', readings);
 
 describe('alerts', () => {
-  it('a device without readings for a while is silent, once, and then back', () => {
+  it('a device without readings for a while is silent, once, and then back', async () => {
     expect(
-      alerts(
+      await alerts(
         reading('a', 0),
         reading('b', 0),
         reading('a', 500),
@@ -22,21 +22,21 @@ describe('alerts', () => {
     ).toEqual(['a,1500,silent,,', 'a,2600,back,,2100']);
   });
 
-  it('the end of the input is no silence', () => {
-    expect(alerts(reading('a', 0))).toEqual([]);
+  it('the end of the input is no silence', async () => {
+    expect(await alerts(reading('a', 0))).toEqual([]);
   });
 
-  it('a value far from what the device usually says is unusual, and so for other sensors by themselves', () => {
+  it('a value far from what the device usually says is unusual, and so for other sensors by themselves', async () => {
     const usual = Array.from({ length: 30 }, (_, i) =>
       reading('a', i, { temperature: 20 + (i % 2), humidity: 50 + (i % 3) }),
     );
-    expect(alerts(...usual, reading('a', 30, { temperature: 35 }), reading('a', 31, { humidity: 10 }))).toEqual([
+    expect(await alerts(...usual, reading('a', 30, { temperature: 35 }), reading('a', 31, { humidity: 10 }))).toEqual([
       'a,30,unusual,temperature,35',
       'a,31,unusual,humidity,10',
     ]);
   });
 
-  it('says nothing before it has learnt what is usual', () => {
-    expect(alerts(reading('a', 0), reading('a', 1, { temperature: 80 }))).toEqual([]);
+  it('says nothing before it has learnt what is usual', async () => {
+    expect(await alerts(reading('a', 0), reading('a', 1, { temperature: 80 }))).toEqual([]);
   });
 });

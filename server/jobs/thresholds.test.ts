@@ -8,9 +8,9 @@ const breaches = (text: string, ...readings: Parameters<typeof runReadings>[2]) 
 const lines = (...rules: readonly object[]): string => rules.map((rule) => JSON.stringify(rule)).join('\n');
 
 describe('thresholds', () => {
-  it('a reading outside is told with what was allowed, sensor by sensor', () => {
+  it('a reading outside is told with what was allowed, sensor by sensor', async () => {
     expect(
-      breaches(
+      await breaches(
         lines({ sensor: 'temperature', low: 10, high: 25 }, { sensor: 'humidity', low: 30, high: 60 }),
         reading('a', 0, { temperature: 25 }),
         reading('b', 10, { temperature: 26, humidity: 20 }),
@@ -19,9 +19,9 @@ describe('thresholds', () => {
     ).toEqual(['b,10,temperature,26,10,25', 'b,10,humidity,20,30,60', 'a,20,temperature,9.5,10,25']);
   });
 
-  it('the threshold of the reading’s own time counts, in whatever order the file has them', () => {
+  it('the threshold of the reading’s own time counts, in whatever order the file has them', async () => {
     expect(
-      breaches(
+      await breaches(
         lines(
           { from: 1000, sensor: 'temperature', low: 0, high: 18 },
           { from: 0, sensor: 'temperature', low: 0, high: 22 },
@@ -33,11 +33,11 @@ describe('thresholds', () => {
     ).toEqual(['a,1000,temperature,20,0,18', 'a,1000,temperature,19,0,18']);
   });
 
-  it('nothing is judged before the first threshold, nor without any', () => {
+  it('nothing is judged before the first threshold, nor without any', async () => {
     expect(
-      breaches(lines({ from: 5, sensor: 'temperature', low: 30, high: 40 }), reading('a', 4), reading('a', 5)),
+      await breaches(lines({ from: 5, sensor: 'temperature', low: 30, high: 40 }), reading('a', 4), reading('a', 5)),
     ).toEqual(['a,5,temperature,20,30,40']);
-    expect(breaches('', reading('a', 4))).toEqual([]);
+    expect(await breaches('', reading('a', 4))).toEqual([]);
   });
 
   it.each([

@@ -1,7 +1,7 @@
 /**
  * A job on readings in one thread: readings go in through a file, as they do from the command line, and what it wrote is read back.
  *
- *   runReadings((params) => buildSessions({ ...params, gapMs: 1000 }), 'sessions', [reading('a', 0), reading('a', 500)]);
+ *   await runReadings((params) => buildSessions({ ...params, gapMs: 1000 }), 'sessions', [reading('a', 0), reading('a', 500)]);
  *   // ['a,0,1500,2,20,20']
  */
 
@@ -26,12 +26,12 @@ export function reading(device: string, time: number, values: Partial<PlainReadi
 }
 
 /** Lines of the results in `directory`, without header, subtask by subtask. */
-export function runReadings(
+export async function runReadings(
   build: (params: ReadingsParams) => JobGraph,
   directory: string,
   readings: readonly PlainReading[],
   changes: Partial<ReadingsParams> = {},
-): string[] {
+): Promise<string[]> {
   const scratch = mkdtempSync(join(tmpdir(), 'weir-job-'));
   try {
     const path = join(scratch, 'readings.ndjson');
@@ -48,7 +48,7 @@ export function runReadings(
       rollIntervalMs: 10_000,
       ...changes,
     });
-    new LocalExecutor(graph).run();
+    await new LocalExecutor(graph).runAsync();
     return linesOf(join(output, directory));
   } finally {
     rmSync(scratch, { recursive: true });

@@ -25,7 +25,7 @@ interface Cell {
 }
 
 /** Windows of one device, by start. */
-function windowsOf(time: 'event' | 'processing'): Map<number, Cell> {
+async function windowsOf(time: 'event' | 'processing'): Promise<Map<number, Cell>> {
   const scratch = mkdtempSync(join(tmpdir(), 'weir-time-'));
   try {
     const graph = buildIot({
@@ -42,7 +42,7 @@ function windowsOf(time: 'event' | 'processing'): Map<number, Cell> {
       live: false,
       rollIntervalMs: 10_000,
     });
-    new LocalExecutor(graph, { clock: new ManualClock(START) }).run();
+    await new LocalExecutor(graph, { clock: new ManualClock(START) }).runAsync();
     const cells = linesOf(join(scratch, 'windows'))
       .map((line) => line.split(','))
       .filter(([device]) => device === DEVICE)
@@ -57,9 +57,9 @@ function windowsOf(time: 'event' | 'processing'): Map<number, Cell> {
 }
 
 /** The table of the page and the sentence below it, as Markdown. */
-export function timeFigures(): { readonly table: string; readonly summary: string } {
-  const processing = windowsOf('processing');
-  const event = windowsOf('event');
+export async function timeFigures(): Promise<{ readonly table: string; readonly summary: string }> {
+  const processing = await windowsOf('processing');
+  const event = await windowsOf('event');
   let worst = { error: 0, at: '' };
   const rows = Array.from({ length: WINDOWS }, (_, i) => {
     const start = START + i * WINDOW_MS;

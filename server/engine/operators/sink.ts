@@ -105,15 +105,12 @@ export class SinkOperator extends Operator {
       writer.write(this.#held);
       this.#held = null;
     }
-    this.pending = this.#ending && this.#busy;
+    this.pending = this.#ending && this.awaiting;
   }
 
-  get #busy(): boolean {
-    return this.#committing || this.#preparing !== null;
-  }
-
+  /** Its writer or committer owes an answer. */
   override get awaiting(): boolean {
-    return this.#held !== null || this.#busy;
+    return this.#committing || this.#preparing !== null || this.#writer?.ready?.() === false;
   }
 
   override onTimer(now: number): void {
@@ -131,7 +128,7 @@ export class SinkOperator extends Operator {
     if (this.#committer !== null && !this.#rolls) return;
     this.#ending = true;
     this.#roll();
-    this.pending = this.#busy;
+    this.pending = this.awaiting;
   }
 
   override snapshot(checkpoint: number): Eventually<OperatorSnapshot> {
