@@ -116,7 +116,7 @@ describe('incremental checkpoints', () => {
           const handle = await subtask.take(n, groups);
           const bytes = handle.shared.reduce((sum, file) => sum + file.bytes, handle.file.bytes);
           expect(handle.shared.length).toBeLessThanOrEqual(33);
-          expect(bytes).toBeLessThan(handle.full * 2.6);
+          expect(bytes).toBeLessThan(handle.full * 2.2);
           written += handle.file.bytes;
           if (n % 30 === 0) expect(isDeepStrictEqual((await subtask.read(handle)).keyed, groups)).toBe(true);
         }

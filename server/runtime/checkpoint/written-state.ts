@@ -2,8 +2,8 @@
  * What a subtask has written for a checkpoint and where it is, so that the next one writes only what has changed since: sections whose bytes are
  * the same stay where they are, of others those chunks that are the same.
  *
- * Files fill with what nobody needs any more. A file of which half is needed no more, or one too many, is left: what is still needed of it is
- * written again, and with that the file can go.
+ * Files fill with what nobody needs any more. When all of them are more than twice as large as the state, or are too many, those of which least
+ * is needed are left: that is written again, and with it they can go.
  */
 
 import { chunkEnd, hashChunk, hashed } from './chunks.ts';
@@ -12,9 +12,10 @@ import { digestOf, type Extent, sameBytes } from './state-file.ts';
 import type { StateFile } from './state-handle.ts';
 import { NONE, StoredChunks } from './stored-chunks.ts';
 
-/** A file is left when less than this share of it is needed. */
-const NEEDED_SHARE = 0.5;
-/** With more files than this, those that are least needed are left until half as many remain. */
+/** Files may be this many times as large as the state that is in them; then some are left, until they are only `LEAVE_TO` times as large. */
+const LEAVE_FROM = 2;
+const LEAVE_TO = 1.5;
+/** With more files than this, some are left until half as many remain. */
 const MAX_FILES = 32;
 /** Bytes worked through between two pauses. */
 export const PORTION_BYTES = 512 << 10;
@@ -71,12 +72,25 @@ export class WrittenState {
     for (const { extents } of this.#sections.values()) {
       for (const { file, length } of extents) needed.set(file, (needed.get(file) ?? 0) + length);
     }
+    const files = [...this.files].map(([number, { bytes }]) => ({
+      number,
+      bytes,
+      needed: needed.get(number) as number,
+    }));
+    const state = files.reduce((sum, file) => sum + file.needed, 0);
+    let total = files.reduce((sum, { bytes }) => sum + bytes, 0);
     const left = new Set<number>();
-    for (const [number, { bytes }] of this.files) {
-      if ((needed.get(number) as number) < bytes * NEEDED_SHARE) left.add(number);
+    if (total > state * LEAVE_FROM) {
+      for (const file of files.sort((a, b) => a.needed / a.bytes - b.needed / b.bytes)) {
+        if (total <= state * LEAVE_TO) break;
+        total -= file.bytes - file.needed;
+        left.add(file.number);
+      }
     }
-    const rest = [...needed].filter(([file]) => !left.has(file)).sort((a, b) => a[1] - b[1]);
-    if (rest.length > MAX_FILES) for (const [file] of rest.slice(0, rest.length - MAX_FILES / 2)) left.add(file);
+    if (files.length - left.size > MAX_FILES) {
+      const rest = files.filter(({ number }) => !left.has(number)).sort((a, b) => a.needed - b.needed);
+      for (const { number } of rest.slice(0, rest.length - MAX_FILES / 2)) left.add(number);
+    }
     return left;
   }
 
