@@ -14,6 +14,23 @@ export const systemClock: Clock = {
   nanos: () => SHARED_ORIGIN_NANOS + performance.now() * 1e6,
 };
 
+/** Has things done later; an argument like the clock. */
+export interface Timers {
+  /**
+   * Calls `run` once, in `ms` at the earliest, unless what is returned was called before. `background`: nobody waits for it, and it does not keep
+   * the process alive.
+   */
+  after(ms: number, run: () => void, background?: boolean): () => void;
+}
+
+export const systemTimers: Timers = {
+  after(ms, run, background = false) {
+    const timer = setTimeout(run, ms);
+    if (background) timer.unref();
+    return () => clearTimeout(timer);
+  },
+};
+
 function hrtimeNanos(): number {
   const [seconds, nanos] = process.hrtime();
   return seconds * 1e9 + nanos;

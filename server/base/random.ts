@@ -17,6 +17,11 @@ export class Random {
     for (let i = 0; i < 15; i++) this.int32();
   }
 
+  /** One that nobody can repeat. */
+  static drawn(): Random {
+    return new Random(Math.floor(Math.random() * 2 ** 32));
+  }
+
   /** Uniform over all 32-bit integers. */
   int32(): number {
     const t = (this.#a + this.#b + this.#counter) | 0;

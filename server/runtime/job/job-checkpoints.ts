@@ -3,8 +3,8 @@
  * the attempt that runs; what it has completed lies in the store, and is what the next attempt goes on from.
  */
 
-import type { Clock } from '#base/clock.ts';
-import { Random } from '#base/random.ts';
+import type { Clock, Timers } from '#base/clock.ts';
+import type { Random } from '#base/random.ts';
 import type { JobGraph } from '#engine/graph/job-graph.ts';
 import { sinkRecovery } from '#engine/operators/sink.ts';
 import type { CheckpointStatistics } from '#shared/checkpoints.ts';
@@ -13,6 +13,7 @@ import type { CheckpointFailureReason } from '../checkpoint/checkpoint-failure.t
 import { type CompletedCheckpoint, describeVertices } from '../checkpoint/checkpoint-metadata.ts';
 import type { CheckpointSettings } from '../checkpoint/checkpoint-settings.ts';
 import { CheckpointStore } from '../checkpoint/checkpoint-store.ts';
+import type { ProcessIdentity } from '../checkpoint/directory-lock.ts';
 import type { Disk } from '../checkpoint/disk.ts';
 import { thisProcess } from '../checkpoint/node-process.ts';
 import { planRestore } from '../checkpoint/restore-plan.ts';
@@ -46,6 +47,8 @@ export interface JobCheckpointsOptions {
   readonly resume: Resume;
   /** Throws where the job that a checkpoint was taken of cannot go on as this one. */
   readonly accept?: (before: JobSpec) => void;
+  /** Who uses the directory. Default: this process. */
+  readonly process?: ProcessIdentity;
 }
 
 /** A checkpoint to go on from. */
@@ -60,6 +63,8 @@ export interface CheckpointedJob {
   /** As it runs, or is to run next. */
   readonly graph: () => JobGraph;
   readonly clock: Clock;
+  readonly timers: Timers;
+  readonly random: Random;
   /** The attempt that runs. */
   readonly execution: () => JobExecution | null;
   readonly failJob: (error: Error) => void;
@@ -86,7 +91,7 @@ export class JobCheckpoints {
   #coordinator: CheckpointCoordinator<WrittenState, CompletedCheckpoint> | null = null;
   /** Of enumerators, as of the trigger; by checkpoint. */
   readonly #enumerators = new Map<number, ReadonlyMap<string, unknown>>();
-  #timer: NodeJS.Timeout | null = null;
+  #cancelTimer: (() => void) | null = null;
 
   constructor(options: JobCheckpointsOptions, job: CheckpointedJob) {
     this.#options = options;
@@ -102,8 +107,8 @@ export class JobCheckpoints {
       directory,
       job: spec().name,
       retained: settings.retained,
-      process: thisProcess(),
-      random: new Random(Math.floor(Math.random() * 2 ** 32)),
+      process: this.#options.process ?? thisProcess(),
+      random: this.#job.random,
     });
     this.#coordinator = this.#newCoordinator(this.#store);
     if (resume.from === 'beginning') {
@@ -160,8 +165,8 @@ export class JobCheckpoints {
 
   /** The tasks are going away. Resolves when it is known which checkpoint is the latest. */
   async stop(reason: CheckpointFailureReason): Promise<void> {
-    if (this.#timer !== null) clearTimeout(this.#timer);
-    this.#timer = null;
+    this.#cancelTimer?.();
+    this.#cancelTimer = null;
     await this.#coordinator?.stop(reason);
     this.#enumerators.clear();
   }
@@ -217,7 +222,7 @@ export class JobCheckpoints {
     return new CheckpointCoordinator({
       settings: this.#options.settings,
       clock,
-      random: new Random(Math.floor(Math.random() * 2 ** 32)),
+      random: job.random,
       firstId: store.nextCheckpoint,
       get subtasks() {
         return subtasksOf(job.graph());
@@ -271,16 +276,16 @@ export class JobCheckpoints {
 
   /** Has the coordinator do what is due, when it is due. */
   #arm(): void {
-    if (this.#timer !== null) clearTimeout(this.#timer);
-    this.#timer = null;
+    this.#cancelTimer?.();
+    this.#cancelTimer = null;
     const coordinator = this.#coordinator;
     if (coordinator === null || coordinator.nextWake === Number.POSITIVE_INFINITY) return;
     const nap = Math.min(LONGEST_NAP_MS, Math.max(0, coordinator.nextWake - this.#job.clock.now()));
-    this.#timer = setTimeout(() => {
+    const look = (): void => {
       coordinator.tick();
       this.#arm();
-    }, nap);
-    this.#timer.unref();
+    };
+    this.#cancelTimer = this.#job.timers.after(nap, look, true);
   }
 
   #then<T>(asked: Promise<T>): Promise<T> {

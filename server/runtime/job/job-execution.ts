@@ -11,7 +11,7 @@ import type { Enumerator, Split } from '#engine/io/source.ts';
 import type { OperatorStateHandles } from '../checkpoint/state-handle.ts';
 import type { CheckpointDeployment, FromTaskManager, JobSpec, SubtaskCommand } from '../messages.ts';
 import { channelsOf, type SubtaskId, subtasksOf } from '../task/wiring.ts';
-import type { TaskManagers } from './task-managers.ts';
+import type { TaskManagerPool } from './task-managers.ts';
 
 /** What an attempt goes on from. */
 export interface RestoredJob {
@@ -23,7 +23,7 @@ export interface RestoredJob {
 export interface ExecutionOptions {
   readonly spec: JobSpec;
   readonly graph: JobGraph;
-  readonly taskManagers: TaskManagers;
+  readonly taskManagers: TaskManagerPool;
   readonly clock: Clock;
   /** Of every subtask by vertex and index, in shared memory. */
   readonly cells: readonly (readonly Float64Array[])[];
@@ -326,7 +326,7 @@ export function slotsOf(graph: JobGraph): number {
 }
 
 /** Task manager of every subtask: subtask i of every vertex shares a slot; slots fill one task manager after the other. Throws where they do not do. */
-export function placeSubtasks(graph: JobGraph, { count, slots }: TaskManagers): number[][] {
+export function placeSubtasks(graph: JobGraph, { count, slots }: TaskManagerPool): number[][] {
   const needed = slotsOf(graph);
   if (needed > count * slots) {
     throw new UsageError(

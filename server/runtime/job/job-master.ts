@@ -11,7 +11,7 @@
  */
 
 import { randomBytes } from 'node:crypto';
-import type { Clock } from '#base/clock.ts';
+import { type Clock, systemTimers, type Timers } from '#base/clock.ts';
 import { messageOf, WeirError } from '#base/errors.ts';
 import { Random } from '#base/random.ts';
 import type { JobGraph } from '#engine/graph/job-graph.ts';
@@ -27,15 +27,19 @@ import type { JobNews } from './job-news.ts';
 import { checkTransition, isTerminal, type JobState } from './job-state.ts';
 import type { RestartSettings } from './restart-settings.ts';
 import { type RestartStrategy, recoverFrom, restartStrategy } from './restart-strategies.ts';
-import type { TaskManagers } from './task-managers.ts';
+import type { TaskManagerPool } from './task-managers.ts';
 import { WatermarkAlignmentCoordinator } from './watermark-alignment.ts';
 
 export interface JobMasterOptions {
   readonly spec: JobSpec;
   /** Built from `spec` on this thread; every task manager builds its own. */
   readonly graph: JobGraph;
-  readonly taskManagers: TaskManagers;
+  readonly taskManagers: TaskManagerPool;
   readonly clock: Clock;
+  /** Default: the machine's. */
+  readonly timers?: Timers;
+  /** Of delays and names. Default: drawn. */
+  readonly random?: Random;
   /** Null or absent: the job takes none, and what sinks stage becomes visible by time. */
   readonly checkpoints?: JobCheckpointsOptions | null;
   /** Absent: a failure is the end. */
@@ -51,6 +55,7 @@ export class JobMaster {
   readonly done: Promise<JobState>;
   readonly failures = new FailureLog();
   readonly #options: JobMasterOptions;
+  readonly #timers: Timers;
   readonly #checkpoints: JobCheckpoints | null;
   #graph: JobGraph;
   #spec: JobSpec;
@@ -78,6 +83,8 @@ export class JobMaster {
     this.#spec = options.spec;
     this.#cells = newJobCells(graph);
     this.#options = options;
+    this.#timers = options.timers ?? systemTimers;
+    const random = options.random ?? Random.drawn();
     this.done = new Promise((resolve) => {
       this.#resolveDone = resolve;
     });
@@ -87,13 +94,15 @@ export class JobMaster {
           spec: () => this.#spec,
           graph: () => this.#graph,
           clock,
+          timers: this.#timers,
+          random,
           execution: () => this.#execution,
           failJob: (error) => this.#onFailure(error),
           tell: (news) => this.#tell(news),
         })
       : null;
     this.#restartSettings = options.restart ?? { type: 'none' };
-    this.#strategy = restartStrategy(this.#restartSettings, new Random(Math.floor(Math.random() * 2 ** 32)));
+    this.#strategy = restartStrategy(this.#restartSettings, random);
     // Too few slots are an error of whoever makes the job.
     placeSubtasks(graph, options.taskManagers);
   }
@@ -340,7 +349,8 @@ export class JobMaster {
     const now = this.#options.clock.now();
     this.#alignment.update(now);
     const { nextUpdate } = this.#alignment;
-    if (nextUpdate !== Number.POSITIVE_INFINITY) setTimeout(() => this.#align(execution), nextUpdate - now).unref();
+    if (nextUpdate !== Number.POSITIVE_INFINITY)
+      this.#timers.after(nextUpdate - now, () => this.#align(execution), true);
   }
 
   /** The input has ended: what sinks have staged becomes visible with one last checkpoint. */
@@ -403,9 +413,9 @@ export class JobMaster {
 
   #delay(ms: number): Promise<void> {
     return new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, ms);
+      const cancel = this.#timers.after(ms, resolve);
       this.#endDelay = () => {
-        clearTimeout(timer);
+        cancel();
         resolve();
       };
     }).then(() => {

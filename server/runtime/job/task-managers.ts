@@ -35,6 +35,12 @@ export interface TaskManagerListener {
   onLost(taskManager: number, cause: Error): void;
 }
 
+/** What a job asks of them; the simulation has others (`server/testing/simulation`). */
+export type TaskManagerPool = Pick<
+  TaskManagers,
+  'slots' | 'count' | 'bells' | 'growTo' | 'start' | 'register' | 'unregister' | 'send' | 'alive'
+>;
+
 const MAX_TASK_MANAGERS = 64;
 const HEARTBEAT_MS = 500;
 const HEARTBEAT_TIMEOUT_MS = 10_000;

@@ -7,7 +7,7 @@
  *   I/O callbacks ──wake─────────────┘
  */
 
-import { systemClock } from '#base/clock.ts';
+import { type Clock, systemClock } from '#base/clock.ts';
 import { messageOf, WeirError } from '#base/errors.ts';
 import type { JobGraph } from '#engine/graph/job-graph.ts';
 import { withParallelism } from '#engine/graph/rescale.ts';
@@ -59,6 +59,8 @@ export interface TaskManagerOutside {
   readonly levelBackend: StateBackendFactory | null;
   /** Where checkpoints are written to and read from. */
   readonly disk: Disk;
+  /** Default: the machine's. */
+  readonly clock?: Clock;
 }
 
 export class TaskManager {
@@ -68,6 +70,7 @@ export class TaskManager {
   readonly #build: (spec: JobSpec) => JobGraph;
   readonly #levelBackend: StateBackendFactory | null;
   readonly #disk: Disk;
+  readonly #clock: Clock;
   readonly #jobs = new Map<number, Deployed>();
   /** Jobs whose state is being read. */
   readonly #deploying = new Set<number>();
@@ -84,6 +87,7 @@ export class TaskManager {
     this.#build = build;
     this.#levelBackend = outside.levelBackend;
     this.#disk = outside.disk;
+    this.#clock = outside.clock ?? systemClock;
   }
 
   receive(message: ToTaskManager): void {
@@ -108,20 +112,36 @@ export class TaskManager {
 
   /** Runs until the thread ends. */
   async loop(): Promise<never> {
-    let lastYield = systemClock.nanos();
+    let lastYield = this.#clock.nanos();
     for (;;) {
       const seen = this.#bell.count;
       this.#bell.beat();
-      let worked = false;
-      for (const deployed of this.#jobs.values()) if (this.#drive(deployed)) worked = true;
-      if (!worked) {
-        await this.#bell.sleep(seen, this.#sleepMs());
-        lastYield = systemClock.nanos();
-      } else if (systemClock.nanos() - lastYield > YIELD_NANOS) {
+      if (!this.turn()) {
+        const nap = Math.min(SLEEP_MS, this.wakeAt - this.#clock.now());
+        await this.#bell.sleep(seen, Math.max(1, nap));
+        lastYield = this.#clock.nanos();
+      } else if (this.#clock.nanos() - lastYield > YIELD_NANOS) {
         await new Promise<void>((resolve) => setImmediate(resolve));
-        lastYield = systemClock.nanos();
+        lastYield = this.#clock.nanos();
       }
     }
+  }
+
+  /** Steps every subtask once. False: nobody had anything to do; there may be something again when the bell rings, or at `wakeAt`. */
+  turn(): boolean {
+    let worked = false;
+    for (const deployed of this.#jobs.values()) if (this.#drive(deployed)) worked = true;
+    return worked;
+  }
+
+  /** Processing time at which a subtask has something to do even if nothing comes in, ms; Infinity: none. */
+  get wakeAt(): number {
+    let at = Number.POSITIVE_INFINITY;
+    for (const deployed of this.#jobs.values()) {
+      if (deployed.failed) continue;
+      for (const subtask of deployed.subtasks) at = Math.min(at, subtask.wakeAt);
+    }
+    return at;
   }
 
   #drive(deployed: Deployed): boolean {
@@ -149,16 +169,6 @@ export class TaskManager {
       }
     }
     return worked;
-  }
-
-  #sleepMs(): number {
-    const now = systemClock.now();
-    let at = now + SLEEP_MS;
-    for (const deployed of this.#jobs.values()) {
-      if (deployed.failed) continue;
-      for (const subtask of deployed.subtasks) at = Math.min(at, subtask.wakeAt);
-    }
-    return Math.max(1, at - now);
   }
 
   async #deploy(deployment: Deployment): Promise<void> {
@@ -197,7 +207,7 @@ export class TaskManager {
         writer: new StateWriter({ disk: this.#disk, root: checkpoints.root, subtask: id }),
         job,
         id,
-        clock: systemClock,
+        clock: this.#clock,
         send: (message) => this.#port.send(message),
       });
       states.set(nameOf(id), made);
@@ -213,9 +223,9 @@ export class TaskManager {
         const bell = bells[placement[id.vertex]?.[id.index] as number] as Doorbell;
         return () => bell.ring();
       },
-      nanos: () => systemClock.nanos(),
+      nanos: () => this.#clock.nanos(),
       host: (id) => ({
-        clock: systemClock,
+        clock: this.#clock,
         wake: () => this.#bell.ring(),
         levelBackend: this.#levelBackend,
         checkpoints: statesOf(id),
