@@ -188,7 +188,8 @@ export class FunctionOperator extends Operator {
   }
 
   override get stateBytes(): number {
-    return this.#backend.bytes + this.#eventTimers.bytes + this.#processingTimers.bytes;
+    const timers = this.#eventTimers.bytes + this.#processingTimers.bytes;
+    return this.#backend.bytes + timers + this.#broadcast.bytes + this.#lists.bytes;
   }
 
   override snapshot(): Eventually<OperatorSnapshot> {

@@ -74,6 +74,17 @@ describe.each(BACKENDS)('an interval join on %s', (_name, stateBackend) => {
     expect(of({ lowerExclusive: true, upperExclusive: true })).toEqual(['a2-a2']);
   });
 
+  it('IJ2 partners come in the order of their timestamps, those of one instant as they arrived', () => {
+    const h = joining(-3, 3, { stateBackend });
+    const rights = [5, 2, 4, 9, 4, 7, 8, 1];
+    h.second.rows(
+      rights.map((_, i) => ({ k: 'a', w: i })),
+      { times: rights },
+    );
+    left(h, 5);
+    expect(pairs(h)).toEqual(['a5-a1@5', 'a5-a2@5', 'a5-a4@5', 'a5-a0@5', 'a5-a5@7', 'a5-a6@8']);
+  });
+
   it('IJ2 bounds may lie on one side only; equal rows all meet; the result has the later timestamp', () => {
     const h = joining(2, 4, { stateBackend });
     right(h, 1, 3, 4, 5, 5, 6);

@@ -5,18 +5,20 @@
  *   first                 t                         between(-2, +1): partners of t are t-2 .. t+1
  *   second     . . [ t-2 ... t+1 ] . .
  *
- * Both streams' rows wait in maps of timestamp to rows, until the watermark says that no partner can come any more.
+ * Both streams' rows wait until the watermark says that no partner can come any more: per key and stream a list by timestamp, those of one
+ * instant in order of arrival. A row finds its partners by bisection, and what has waited long enough lies in front.
  */
 
 import { WeirError } from '#base/errors.ts';
 import type { Cursor } from '../batch/cursor.ts';
 import type { Fields, Row } from '../batch/schema.ts';
 import { OperatorCell } from '../metrics/cells.ts';
-import { mapState } from '../state/descriptors.ts';
-import type { MapState } from '../state/keyed-state.ts';
+import { valueState } from '../state/descriptors.ts';
+import type { ValueState } from '../state/keyed-state.ts';
 import type { FunctionCall } from './function-call.ts';
 import type { FunctionOpenContext, OperatorFunction } from './function-operator.ts';
 import type { Collector, OutputTag } from './process.ts';
+import { addRow, dropUntil, firstFrom, type WaitingRows } from './waiting-rows.ts';
 
 /** What a join function may ask about a pair of rows. */
 export interface JoinContext {
@@ -50,8 +52,8 @@ type PlainRow = Record<string, unknown>;
 
 interface Side {
   readonly left: boolean;
-  readonly own: MapState<number, PlainRow[]>;
-  readonly others: MapState<number, PlainRow[]>;
+  readonly own: ValueState<WaitingRows>;
+  readonly others: ValueState<WaitingRows>;
   /** Bounds of `other - own`. */
   readonly lower: number;
   readonly upper: number;
@@ -70,8 +72,8 @@ export class IntervalJoinFunction implements OperatorFunction {
 
   open(ctx: FunctionOpenContext): void {
     const { lowerMs, upperMs, lateLeft, lateRight } = this.#settings;
-    const lefts = ctx.getState(mapState<number, PlainRow[]>('left'));
-    const rights = ctx.getState(mapState<number, PlainRow[]>('right'));
+    const lefts = ctx.getState(valueState<WaitingRows>('left'));
+    const rights = ctx.getState(valueState<WaitingRows>('right'));
     this.#cells = ctx.cells;
     this.#left = { left: true, own: lefts, others: rights, lower: lowerMs, upper: upperMs, late: lateLeft };
     this.#right = { left: false, own: rights, others: lefts, lower: 0 - upperMs, upper: 0 - lowerMs, late: lateRight };
@@ -85,9 +87,16 @@ export class IntervalJoinFunction implements OperatorFunction {
     this.#join(row, call, this.#right);
   }
 
-  /** Rows whose last partner could have come by now. */
-  onTimer(time: number): void {
-    for (const { own, upper } of [this.#left, this.#right]) own.remove(upper > 0 ? time - upper : time);
+  /** There is a timer for the first row of each stream to go. */
+  onTimer(_time: number, call: FunctionCall): void {
+    for (const side of [this.#left, this.#right]) {
+      const waiting = side.own.value();
+      if (waiting === null) continue;
+      dropUntil(waiting, side.upper > 0 ? call.currentWatermark - side.upper : call.currentWatermark);
+      const [first] = waiting.times;
+      side.own.update(first === undefined ? null : waiting);
+      if (first !== undefined) this.#goesAt(first, side, call);
+    }
   }
 
   #join(row: Cursor, call: FunctionCall, side: Side): void {
@@ -105,17 +114,25 @@ export class IntervalJoinFunction implements OperatorFunction {
       return;
     }
     const kept = row.$copy();
-    const same = side.own.get(timestamp) ?? [];
-    same.push(kept);
-    side.own.put(timestamp, same);
-    for (const [at, partners] of side.others.entries()) {
-      if (at < timestamp + side.lower || at > timestamp + side.upper) continue;
-      for (const partner of partners) {
-        if (side.left) this.#emit(kept, partner, timestamp, at, call);
-        else this.#emit(partner, kept, at, timestamp, call);
-      }
+    const waiting = side.own.value() ?? { times: [], rows: [] };
+    addRow(waiting, timestamp, kept);
+    side.own.update(waiting);
+    if (waiting.rows[0] === kept) this.#goesAt(timestamp, side, call);
+    const others = side.others.value();
+    if (others === null) return;
+    const { times, rows } = others;
+    for (let i = firstFrom(others, timestamp + side.lower); i < times.length; i++) {
+      const at = times[i] as number;
+      if (at > timestamp + side.upper) break;
+      const partner = rows[i] as PlainRow;
+      if (side.left) this.#emit(kept, partner, timestamp, at, call);
+      else this.#emit(partner, kept, at, timestamp, call);
     }
-    call.timerService.registerEventTimeTimer(side.upper > 0 ? timestamp + side.upper : timestamp);
+  }
+
+  /** When the last partner of a row can have come. */
+  #goesAt(timestamp: number, { upper }: Side, { timerService }: FunctionCall): void {
+    timerService.registerEventTimeTimer(upper > 0 ? timestamp + upper : timestamp);
   }
 
   #emit(left: PlainRow, right: PlainRow, leftTimestamp: number, rightTimestamp: number, call: FunctionCall): void {

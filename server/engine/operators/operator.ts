@@ -145,7 +145,7 @@ export abstract class Operator {
     return false;
   }
 
-  /** Bytes of keyed state held. */
+  /** Bytes of state held, of keys and of the subtask; an estimate. */
   get stateBytes(): number {
     return 0;
   }

@@ -309,6 +309,10 @@ export class ProcessOperator extends Operator {
     this.#run();
   }
 
+  override get stateBytes(): number {
+    return this.#lists.bytes;
+  }
+
   override snapshot(): OperatorSnapshot {
     return { watermark: this.#state.watermark, keyed: new Map(), operator: this.#lists.save() };
   }

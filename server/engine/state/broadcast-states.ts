@@ -8,6 +8,7 @@ import { readCell, writeCell } from './cells.ts';
 import type { StateDescriptor } from './descriptors.ts';
 import type { MapKey, MapState } from './keyed-state.ts';
 import { migrationOf } from './migration.ts';
+import { sizeOf } from './size.ts';
 import type { OperatorSnapshot, OperatorState } from './snapshot.ts';
 import { ByteReader, ByteWriter } from './value-codec.ts';
 
@@ -50,6 +51,13 @@ export class BroadcastStates {
       'BROADCAST_STATE',
       `${this.#operator}: broadcast state "${name}" was not declared; give it to broadcast().`,
     );
+  }
+
+  /** Bytes held, an estimate. */
+  get bytes(): number {
+    let bytes = 0;
+    for (const { map } of this.#states.values()) bytes += sizeOf(map.cells);
+    return Math.round(bytes);
   }
 
   save(): Record<string, OperatorState> {

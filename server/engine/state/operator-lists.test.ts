@@ -3,12 +3,13 @@ import { describe, expect, it } from 'vitest';
 import { CollectSink } from '#testing/collect.ts';
 import { OperatorHarness } from '#testing/harness.ts';
 import { harnessOf, operatorOf } from '#testing/harness-of.ts';
+import { pairHarnessOf } from '#testing/pair-harness.ts';
 import { f64, schema, string } from '../batch/schema.ts';
 import type { Sink } from '../io/sink.ts';
 import type { Operator } from '../operators/operator.ts';
 import type { OpenContext, StatefulFunction } from '../operators/process.ts';
 import { SinkOperator } from '../operators/sink.ts';
-import { listState, valueState } from './descriptors.ts';
+import { listState, mapState, valueState } from './descriptors.ts';
 import type { ListState } from './keyed-state.ts';
 import type { OperatorSnapshot } from './snapshot.ts';
 import { timeToLive } from './ttl.ts';
@@ -212,6 +213,38 @@ describe('state of operators without keys', () => {
     const one = hear(build({}), 'a', 'b', 'c', 'all d');
     const restored = [0, 1].map((subtask) => build({ subtask, parallelism: 2, restore: saved([one]) }));
     expect(restored.map(shown)).toEqual(['a,b | d', 'c | d']);
+  });
+
+  it('OS12 lists and broadcast state count as state that a subtask holds, asked for or not', () => {
+    const long = 'x'.repeat(10_000);
+    const build = (create: () => StatefulFunction<Word, Word>, keyed: boolean, restore: OperatorSnapshot[] = []) =>
+      harnessOf(
+        Word,
+        (rows) => (keyed ? rows.keyBy('k') : rows).process('words', { output: Word, create: create as never }),
+        { restore },
+      );
+    for (const keyed of [false, true]) {
+      const h = build(() => new Words(), keyed);
+      const before = h.stateBytes;
+      hear(h, long);
+      expect(h.stateBytes - before).toBeGreaterThan(10_000);
+      expect(h.stateBytes - before).toBeLessThan(80_000);
+      const unread = build(() => ({ processElement: () => {} }), keyed, saved([h]));
+      expect(unread.stateBytes).toBeGreaterThan(10_000);
+    }
+    const rules = mapState<string, string>('rules');
+    const pair = pairHarnessOf(Word, Word, (a, b) =>
+      a.connect(b.broadcast(rules)).process('rules', {
+        output: Word,
+        create: () => ({
+          processElement: () => {},
+          processBroadcastElement: ({ k }, ctx) => ctx.getBroadcastState(rules).put(k, k),
+        }),
+      }),
+    );
+    const before = pair.stateBytes;
+    pair.second.rows([{ k: long }]);
+    expect(pair.stateBytes - before).toBeGreaterThan(20_000);
   });
 
   it('OS10 every operator keeps its watermark, the lowest of the subtasks before', () => {

@@ -17,6 +17,7 @@ import type { StateDescriptor } from './descriptors.ts';
 import type { ListState } from './keyed-state.ts';
 import { checkedItem } from './list-handle.ts';
 import { migrationOf } from './migration.ts';
+import { sizeOf } from './size.ts';
 import type { OperatorSnapshot, OperatorState } from './snapshot.ts';
 import { ByteReader, ByteWriter } from './value-codec.ts';
 
@@ -83,6 +84,14 @@ export class OperatorLists {
       { redistribute: distribution, items: list.get().map((value) => written(version, value)) },
     ]);
     return Object.fromEntries([...unread, ...declared]);
+  }
+
+  /** Bytes held, an estimate. */
+  get bytes(): number {
+    let bytes = 0;
+    for (const { items } of this.#unread.values()) for (const item of items) bytes += item.length;
+    for (const { list } of this.#declared.values()) bytes += sizeOf(list.get());
+    return Math.round(bytes);
   }
 
   #take(descriptor: StateDescriptor, distribution: Distribution): unknown[] {

@@ -123,7 +123,10 @@ export class Table implements StateShape {
       while (this.#spaces.length < key) this.#spaces.push(undefined);
       this.#spaces[key] = spaces;
     }
-    if (!spaces.has(scope.namespace)) this.count++;
+    const before = spaces.get(scope.namespace);
+    // Accumulators are often changed in place.
+    if (before === cell) return;
+    if (before === undefined) this.count++;
     spaces.set(scope.namespace, cell);
   }
 

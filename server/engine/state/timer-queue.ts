@@ -47,6 +47,8 @@ export class TimerQueue {
   /** The newest of each key that has any. */
   readonly #newest = new Map<number, Entry>();
   #deleted = 0;
+  /** The one added last: windows ask for the same one again and again. */
+  #latest: Entry | null = null;
 
   /** Whether there is one at `time` or before. */
   due(time: number): boolean {
@@ -65,6 +67,8 @@ export class TimerQueue {
   }
 
   add(key: number, namespace: string, time: number): void {
+    const latest = this.#latest;
+    if (latest !== null && latest.key === key && latest.time === time && latest.namespace === namespace) return;
     if (this.#find(key, namespace, time) !== null) return;
     const entry = new Entry(key, namespace, time, this.#added++);
     if (this.#count === this.#buckets.length) this.#grow();
@@ -74,6 +78,7 @@ export class TimerQueue {
     entry.older = older;
     if (older !== null) older.newer = entry;
     this.#newest.set(key, entry);
+    this.#latest = entry;
     this.#push(entry);
   }
 
@@ -171,6 +176,7 @@ export class TimerQueue {
   /** Takes it out of everything but the heap. */
   #forget(entry: Entry): void {
     const { key, older, newer } = entry;
+    if (entry === this.#latest) this.#latest = null;
     this.#count--;
     const bucket = this.#bucket(key, entry.time);
     let before = this.#buckets[bucket] as Entry;

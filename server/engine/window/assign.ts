@@ -1,7 +1,7 @@
 /** Which windows a row belongs to, for windows of any kind: what the general operator asks row by row (`flink-reference` §1.2). */
 
 import { WeirError } from '#base/errors.ts';
-import { type AlignedWindows, windowsOf } from './assigners.ts';
+import { type AlignedWindows, windowStart, windowsOf } from './assigners.ts';
 import type { TimeWindow } from './contents.ts';
 import type { DynamicSessionWindows, SessionWindows } from './session-windows.ts';
 
@@ -40,12 +40,28 @@ export function isMerging(windows: Windows<never>): boolean {
   );
 }
 
+/** Rows come close to each other: between two borders of any windows they belong to the same ones. */
+function aligned(windows: AlignedWindows): Assign {
+  const { kind, sizeMs, offsetMs } = windows;
+  const borders = kind === 'tumbling' ? sizeMs : kind === 'sliding' ? windows.slideMs : windows.stepMs;
+  if (sizeMs % borders !== 0) return (_row, timestamp) => windowsOf(windows, timestamp);
+  let from = Number.NaN;
+  let found: readonly TimeWindow[] = [];
+  return (_row, timestamp) => {
+    if (!(timestamp >= from && timestamp < from + borders)) {
+      from = windowStart(timestamp, offsetMs, borders);
+      found = windowsOf(windows, timestamp);
+    }
+    return found;
+  };
+}
+
 export function assignOf(windows: Windows<unknown>): Assign {
   switch (windows.kind) {
     case 'tumbling':
     case 'sliding':
     case 'cumulative':
-      return (_row, timestamp) => windowsOf(windows, timestamp);
+      return aligned(windows);
     case 'session':
       return (_row, timestamp) => [{ start: timestamp, end: timestamp + windows.gapMs }];
     case 'dynamic-session':

@@ -40,11 +40,13 @@ export const CONTENTS = 'window-contents';
 
 /** Accumulator cells as `planAggregates` lays them out. */
 function accumulate(plan: AggregatePlan, columns: readonly string[]): AggregateFunction<PlainRow, number[], number[]> {
+  const cells = plan.cells.map(({ op, column }) => ({ op, name: column < 0 ? null : (columns[column] as string) }));
   return {
     create: () => [...plan.initial],
     add(acc, row) {
-      for (const [i, { op, column }] of plan.cells.entries()) {
-        const value = column < 0 ? 0 : (row[columns[column] as string] as number | null);
+      for (let i = 0; i < cells.length; i++) {
+        const { op, name } = cells[i] as (typeof cells)[number];
+        const value = name === null ? 0 : (row[name] as number | null);
         if (value !== null) acc[i] = combine(op, acc[i] as number, op === 'count' ? 1 : value);
       }
       return acc;

@@ -310,7 +310,7 @@ describe('a look at the windows of the general operator', () => {
     expect(ask(h)).toEqual({ open: [], count: 0 });
   });
 
-  it('W31 so can sessions that have merged, windows in processing time, and windows of functions; the global one is not shown', () => {
+  it('W31 so can sessions that have merged, windows in processing time, and windows of functions', () => {
     const sessions = windows({ windows: EventTimeSessionWindows.withGap(10), trigger: eventTime });
     feed(sessions, 'a@1 a@9 a@30');
     expect(ask(sessions)).toEqual({
@@ -339,8 +339,19 @@ describe('a look at the windows of the general operator', () => {
     );
     feed(reduced, 'a@1');
     expect(ask(reduced)).toEqual({ open: [{ key: 'a', start: 0, end: 10, values: [] }], count: 1 });
-    const global = windows({ windows: null, trigger: CountTrigger.of(3) });
-    feed(global, 'a@1');
-    expect(ask(global)).toEqual({ open: [], count: 0 });
+  });
+
+  it('W31 so can the global one, which is from the beginning to the end of all time', () => {
+    const h = windows({ windows: null, trigger: PurgingTrigger.of(CountTrigger.of(3)) });
+    feed(h, 'b@1 a@1 a@2 c@1 c@1 c@1');
+    const [start, end] = [Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY];
+    const open = [
+      { key: 'b', start, end, values: [1] },
+      { key: 'a', start, end, values: [2] },
+    ];
+    expect(ask(h)).toEqual({ open, count: 2 });
+    expect(ask(h, { keys: ['a', 'c'] })).toEqual({ open: [open[1]], count: 2 });
+    h.take();
+    expect(take(feed(h, 'b@1 a@1'))).toBe('a:3@Infinity');
   });
 });

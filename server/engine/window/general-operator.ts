@@ -234,7 +234,8 @@ export class GeneralWindowOperator extends Operator {
         this.#machine.watermark = watermark;
         if (this.#eventTimers.due(watermark)) this.#forward = watermark;
       }
-      if (!this.#runTimers() || !this.#forwardWatermark()) return false;
+      if ((this.#outputs.overflowing || this.#dueTimers() !== null) && !this.#runTimers()) return false;
+      if (!this.#forwardWatermark()) return false;
       this.#prepared ||= this.#backend.prepare(this.#ids, batch.selection, count);
       if (!this.#prepared) return false;
       this.#element(batch, k);

@@ -43,6 +43,9 @@ export class MergingWindows {
 
   /** The window that a row's own window belongs to now: itself, or what it has become one with. */
   add(window: TimeWindow, onMerge: OnMerge): TimeWindow {
+    const [only] = this.#inFlight;
+    if (only !== undefined && this.#inFlight.length === 1 && touches(only.window, window))
+      return this.#grow(only, window, onMerge);
     // Those in flight do not touch each other: what touches the new one is all that can merge.
     const merged = this.#inFlight
       .filter((flying) => touches(flying.window, window))
@@ -64,6 +67,15 @@ export class MergingWindows {
       merged.slice(1).map((flying) => flying.contents),
     );
     return group.cover;
+  }
+
+  /** The only one in flight, as nearly always. */
+  #grow({ window: before, contents }: WindowInFlight, added: TimeWindow, onMerge: OnMerge): TimeWindow {
+    if (added.start >= before.start && added.end <= before.end) return before;
+    const window = { start: Math.min(before.start, added.start), end: Math.max(before.end, added.end) };
+    this.#set([{ window, contents }]);
+    onMerge(window, [before], contents, []);
+    return window;
   }
 
   retire(window: TimeWindow): void {

@@ -71,9 +71,17 @@ function namespaceOf({ start, end }: TimeWindow): string {
   return known.name;
 }
 
+/** The same the other way round. */
+const named = new Map<string, TimeWindow>();
+
 function windowOf(namespace: string): TimeWindow {
+  const known = named.get(namespace);
+  if (known !== undefined) return known;
   const [start, end] = namespace.split(' ').map(Number) as [number, number];
-  return end === Number.POSITIVE_INFINITY ? GLOBAL_WINDOW : { start, end };
+  const window = end === Number.POSITIVE_INFINITY ? GLOBAL_WINDOW : { start, end };
+  if (named.size === RECENT) named.clear();
+  named.set(namespace, window);
+  return window;
 }
 
 export class WindowMachine {
@@ -181,16 +189,32 @@ export class WindowMachine {
     expired();
   }
 
-  /** Timers that clean up windows, among others; null: windows never end. */
-  get cleanups(): TimerQueue | null {
-    return this.#timers(this.#time);
+  /** Windows that have yet to end, in no order: those with a timer for their cleanup; global ones of keys in memory that hold something. */
+  open(): { readonly key: number; readonly window: TimeWindow }[] {
+    const timers = this.#timers(this.#time);
+    if (timers === null) return this.#openGlobal();
+    const reached = this.#time === 'event' ? this.watermark : this.passed;
+    const open: { key: number; window: TimeWindow }[] = [];
+    for (const { key, namespace, time } of timers.all()) {
+      const window = windowOf(namespace);
+      if (maxTimestamp(window) > reached && time === this.#cleanupTime(window)) open.push({ key, window });
+    }
+    return open;
   }
 
-  /** The window that this one of `cleanups` is to clean up, if its time has yet to come; else null. */
-  waiting({ namespace, time }: Timer): TimeWindow | null {
-    const window = windowOf(namespace);
-    const reached = this.#time === 'event' ? this.watermark : this.passed;
-    return maxTimestamp(window) > reached && time === this.#cleanupTime(window) ? window : null;
+  #openGlobal(): { readonly key: number; readonly window: TimeWindow }[] {
+    const { backend } = this.#host;
+    const { scope } = backend;
+    const before = { key: scope.key, namespace: scope.namespace };
+    const open = new Set<number>();
+    backend.hold((key) => {
+      if (!backend.prepared(key)) return;
+      scope.key = key;
+      scope.namespace = namespaceOf(GLOBAL_WINDOW);
+      if (backend.stored(this.#settings.collected.descriptor)) open.add(key);
+    });
+    Object.assign(scope, before);
+    return [...open].map((key) => ({ key, window: GLOBAL_WINDOW }));
   }
 
   /** Results of a window in flight as they are now; empty where there are none, or the key's state is not in memory. */
@@ -281,7 +305,8 @@ export class WindowMachine {
       this.#deleteCleanup(window);
       this.#untouch(window);
     }
-    backend.mergeNamespaces(collected.descriptor, namespaceOf(target), sources.map(namespaceOf));
+    if (sources.length > 0)
+      backend.mergeNamespaces(collected.descriptor, namespaceOf(target), sources.map(namespaceOf));
   }
 
   /** Trigger and function see this window from here on. */
