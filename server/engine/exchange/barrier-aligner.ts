@@ -2,7 +2,8 @@
  * Where the barriers of a task's channels come together (`flink-reference` §4.3).
  *
  *   exactly once:   the first barrier blocks its channel ── others go on ──> last barrier: aligned ── snapshot ──> all channels go on
- *   at least once:  the same counting, but no channel is ever blocked: rows behind a barrier may get into the snapshot, and come again
+ *   at least once:  the same counting, but no channel is blocked before the last barrier: rows behind others may get into the snapshot, and
+ *                   come again
  *
  * A barrier of a later checkpoint gives up the one under way; barriers of checkpoints that are done, given up or aborted are ignored. Channels
  * deliver barriers behind the end of their data, too: a task is there until the last checkpoint is complete.
@@ -87,6 +88,8 @@ export class BarrierAligner {
     if (this.#mode === 'exactly-once') this.#blocked[channel] = 1;
     if (pending.received.size < this.#channels) return;
     this.#aligned = { barrier, firstAt: pending.firstAt, lastAt: this.#nanos() };
+    // In either mode: what is behind the last barrier waits for the snapshot, so that a task with one channel counts nothing twice.
+    this.#blocked.fill(1);
     this.#forget(barrier.checkpoint);
     this.#onAligned();
   }

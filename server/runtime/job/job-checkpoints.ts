@@ -128,6 +128,8 @@ export class JobCheckpoints {
     const { resume } = this.#options;
     if (checkpoint !== null)
       return this.#pointOf(checkpoint, skipped, resume.from === 'path' && resume.allowNonRestoredState);
+    // What cannot be read now may be readable at the next look: by then its output has been taken back.
+    if (skipped.length > 0) await this.#opened().startFrom(null);
     this.#job.tell({ type: 'restored', checkpoint: null, path: null, skipped, notes: [] });
     return null;
   }
@@ -176,7 +178,8 @@ export class JobCheckpoints {
     await this.stop('CHECKPOINT_COORDINATOR_SHUTDOWN');
     const store = this.#store;
     this.#store = null;
-    await store?.close();
+    // Where the lock cannot be removed it holds nobody up any longer than this process lives.
+    await store?.close().catch(() => {});
   }
 
   checkpoint(): Promise<CompletedCheckpoint> {

@@ -93,6 +93,13 @@ export class JobExecution {
     });
     const rings = this.#layOutRings();
     for (const taskManager of [...this.#deploying]) {
+      // One that went before this attempt listened.
+      if (!taskManagers.alive(taskManager)) {
+        this.#fail(
+          new WeirError('TASK_MANAGER_LOST', `Task manager ${taskManager + 1} was lost before the deployment.`),
+        );
+        break;
+      }
       taskManagers.send(taskManager, {
         type: 'deploy',
         deployment: {

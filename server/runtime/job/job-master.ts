@@ -72,6 +72,8 @@ export class JobMaster {
   readonly #restartSettings: RestartSettings;
   readonly #strategy: RestartStrategy;
   #stopWanted = false;
+  /** Every task has finished and every sink has committed: nothing can fail or be changed any more. */
+  #complete = false;
   /** Ends the wait before the next attempt. */
   #endDelay: (() => void) | null = null;
   #resolveDone!: (state: JobState) => void;
@@ -229,10 +231,10 @@ export class JobMaster {
       );
     const execution = this.#execution;
     await checkpoints.checkpoint();
-    if (this.#state !== 'RUNNING' || execution !== this.#execution)
+    if (this.#state !== 'RUNNING' || this.#complete || execution !== this.#execution)
       throw new WeirError(
         'NOT_RUNNING',
-        `Job ${graph.name} has failed meanwhile: nothing was rescaled, try again when it runs.`,
+        `Job ${graph.name} has ${this.#complete ? 'finished' : 'failed'} meanwhile: nothing was rescaled.`,
       );
     const began = clock.nanos();
     this.#moveTo('RESTARTING');
@@ -365,6 +367,7 @@ export class JobMaster {
 
   async #onFinished(): Promise<void> {
     if (this.#state !== 'RUNNING') return;
+    this.#complete = true;
     await this.#checkpoints?.close();
     if (this.#state === 'RUNNING') this.#moveTo('FINISHED');
   }
@@ -375,7 +378,7 @@ export class JobMaster {
       this.#failure = error;
       return;
     }
-    if (this.#state !== 'RUNNING' && this.#state !== 'RESTARTING') return;
+    if (this.#complete || (this.#state !== 'RUNNING' && this.#state !== 'RESTARTING')) return;
     if (this.#state === 'RESTARTING' && this.#endDelay !== null) return;
     void this.#restart(error);
   }
