@@ -87,6 +87,8 @@ export interface EdgeView {
   /** Indexes into `JobView.operators`. */
   from: number;
   to: number;
+  /** Which input of `to` it leads to: 0, or 1 for the second one. Two edges may be equal in all of this: a stream united with itself. */
+  input: number;
   /** `forward`, `hash`, `rebalance`, `rescale`, `broadcast`. */
   partitioner: string;
   /** Inside one task: no channel, no thread border. */

@@ -18,9 +18,10 @@ export function jobView({ handle, settings, aggregates, simulator }: LiveJob): J
     operators: graph.vertices.flatMap((v, vertex) =>
       v.operators.map(({ id, name, kind }) => ({ id, name, kind, vertex })),
     ),
-    edges: operatorEdges(graph).map(({ from, to, partitioner, chained, tag }) => ({
+    edges: operatorEdges(graph).map(({ from, to, input, partitioner, chained, tag }) => ({
       from,
       to,
+      input,
       partitioner,
       chained,
       sideOutput: tag,

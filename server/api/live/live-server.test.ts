@@ -127,8 +127,8 @@ describe('live server', () => {
       simulator: { rate: 200 },
     });
     expect(page.snapshot.job?.edges).toEqual([
-      { from: 0, to: 1, partitioner: 'forward', chained: true, sideOutput: null },
-      { from: 1, to: 2, partitioner: 'forward', chained: true, sideOutput: 'errors' },
+      { from: 0, to: 1, input: 0, partitioner: 'forward', chained: true, sideOutput: null },
+      { from: 1, to: 2, input: 0, partitioner: 'forward', chained: true, sideOutput: 'errors' },
     ]);
     expect(page.ticks[0]).toMatchObject({
       rateHz: 10,

@@ -30,6 +30,8 @@ export interface JobLayout {
 export interface OperatorEdge {
   readonly from: number;
   readonly to: number;
+  /** Which input of `to`: 0 or 1. */
+  readonly input: number;
   readonly tag: string | null;
   readonly partitioner: string;
   readonly chained: boolean;
@@ -42,13 +44,14 @@ export function operatorEdges(graph: JobGraph): OperatorEdge[] {
   for (const [v, vertex] of graph.vertices.entries()) {
     const base = first[v] as number;
     for (const { from, to, tag } of vertex.links) {
-      edges.push({ from: base + from, to: base + to, tag, partitioner: 'forward', chained: true });
+      edges.push({ from: base + from, to: base + to, input: 0, tag, partitioner: 'forward', chained: true });
     }
   }
   for (const edge of graph.edges) {
     edges.push({
       from: (first[edge.from] as number) + edge.fromOperator,
       to: first[edge.to] as number,
+      input: edge.input,
       tag: edge.tag,
       partitioner: edge.partitioner.kind,
       chained: false,

@@ -47,11 +47,29 @@ describe('job graph layout', () => {
     for (const { path } of layout.edges) expect(path).toMatch(/^M[\d. ]+[HVC]/);
   });
 
+  it('tells the two edges of a self-join apart, and draws them beside each other', () => {
+    const edge = { from: 0, to: 1, partitioner: 'hash', chained: false, sideOutput: null };
+    const [first, second] = [
+      { ...edge, input: 0 },
+      { ...edge, input: 1 },
+    ] as const;
+    const join = {
+      vertices: ['rows', 'join'].map((name) => ({ id: name, name, parallelism: 1 })),
+      operators: ['rows', 'join'].map((name, vertex) => ({ id: name, name, kind: 'map', vertex })),
+      edges: [first, second],
+    };
+    const [one, two] = layoutGraph(join).edges;
+    expect([one?.id, two?.id]).toEqual([0, 1]);
+    expect(two?.path).not.toBe(one?.path);
+    expect(two?.labelY).not.toBe(one?.labelY);
+    expect(layoutGraph({ ...join, edges: [first, first] }).edges.map(({ id }) => id)).toEqual([0, 1]);
+  });
+
   it('fits a job of 1366 pixels width beside the rail', () => expect(layout.width).toBeLessThan(1110));
 
   it('stands anything that is not a job', () => {
     expect(layoutGraph({ vertices: [], operators: [], edges: [] })).toMatchObject({ width: 0, height: 0 });
-    const edge = { partitioner: 'hash', chained: false, sideOutput: null };
+    const edge = { input: 0, partitioner: 'hash', chained: false, sideOutput: null };
     const cycle = {
       vertices: [
         { id: 'a', name: 'a', parallelism: 1 },

@@ -13,6 +13,8 @@ export interface Box {
 }
 
 export interface EdgeShape {
+  /** Index into `JobView.edges`: nothing else tells the two edges of a self-join apart. */
+  id: number;
   edge: EdgeView;
   /** SVG path data. */
   path: string;
@@ -160,27 +162,31 @@ function sortByNeighbours(members: number[], links: readonly Link[], tasks: read
 
 function drawEdges(edges: readonly EdgeView[], operators: readonly Box[]): EdgeShape[] {
   const shapes: EdgeShape[] = [];
-  for (const edge of edges) {
+  for (const [id, edge] of edges.entries()) {
     const from = operators[edge.from];
     const to = operators[edge.to];
-    if (from && to) shapes.push({ edge, ...route(from, to) });
+    if (!from || !to) continue;
+    const before = shapes.filter((shape) => shape.edge.from === edge.from && shape.edge.to === edge.to).length;
+    shapes.push({ id, edge, ...route(from, to, before * BESIDE) });
   }
   return shapes;
 }
 
 const CORNER = 10;
+/** Between two edges that join the same operators. */
+const BESIDE = 24;
 
-/** Straight on the same height; from the bottom and around a corner to something lower; else a curve. */
-function route(from: Box, to: Box): Omit<EdgeShape, 'edge'> {
+/** `lower`: px beside the first of several. Straight on the same height; from the bottom and around a corner to something lower; else a curve. */
+function route(from: Box, to: Box, lower: number): Pick<EdgeShape, 'path' | 'labelX' | 'labelY'> {
   const startX = from.x + from.width;
-  const startY = from.y + from.height / 2;
+  const startY = from.y + from.height / 2 + lower;
   const endX = to.x;
-  const endY = to.y + to.height / 2;
+  const endY = to.y + to.height / 2 + lower;
   if (Math.abs(startY - endY) < 1) {
     return { path: `M${startX} ${startY}H${endX}`, labelX: (startX + endX) / 2, labelY: startY };
   }
   if (to.y >= from.y + from.height) {
-    const x = from.x + from.width / 2;
+    const x = from.x + from.width / 2 - lower;
     const path = `M${x} ${from.y + from.height}V${endY - CORNER}Q${x} ${endY} ${x + CORNER} ${endY}H${endX}`;
     return { path, labelX: (x + CORNER + endX) / 2, labelY: endY };
   }

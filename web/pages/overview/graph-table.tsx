@@ -118,7 +118,7 @@ function targets(job: JobView, operator: number): string {
     .filter((edge) => edge.from === operator)
     .map((edge) => {
       const side = edge.sideOutput === null ? '' : `${edge.sideOutput} to `;
-      return `${side}${job.operators[edge.to]?.name} (${edge.chained ? 'chained' : edge.partitioner})`;
+      return `${side}${job.operators[edge.to]?.name} (${edge.chained ? 'chained' : edge.partitioner}${edge.input > 0 ? ', second input' : ''})`;
     });
   return words.length === 0 ? '–' : words.join(', ');
 }

@@ -144,7 +144,7 @@ function Edges({ job, layout, operators, vertices }: Omit<GraphProps, 'now'>) {
           const color = blocked ? 'backpressured' : 'control';
           return (
             <path
-              key={`${shape.edge.from}-${shape.edge.to}-${shape.edge.sideOutput}`}
+              key={shape.id}
               d={shape.path}
               fill="none"
               stroke={`var(--${color})`}
@@ -160,7 +160,7 @@ function Edges({ job, layout, operators, vertices }: Omit<GraphProps, 'now'>) {
         if (words === '') return null;
         return (
           <span
-            key={`${shape.edge.from}-${shape.edge.to}-${shape.edge.sideOutput}`}
+            key={shape.id}
             className="-translate-x-1/2 -translate-y-1/2 absolute rounded border border-line bg-card px-1 text-muted text-xs"
             style={{ left: shape.labelX + PAD, top: shape.labelY + PAD }}
           >
@@ -174,9 +174,10 @@ function Edges({ job, layout, operators, vertices }: Omit<GraphProps, 'now'>) {
 
 /** Chained edges cross no border, so only the name of a side output is worth a label there. */
 function edgeWords({ edge }: EdgeShape): string {
-  const side = edge.sideOutput ?? '';
-  if (edge.chained) return side;
-  return side === '' ? edge.partitioner : `${side}, ${edge.partitioner}`;
+  const words = edge.sideOutput === null ? [] : [edge.sideOutput];
+  if (!edge.chained) words.push(edge.partitioner);
+  if (edge.input > 0) words.push('second input');
+  return words.join(', ');
 }
 
 function isHeldBack(job: JobView, { edge }: EdgeShape, vertices: VertexNumbers | null): boolean {
