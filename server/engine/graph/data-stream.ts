@@ -171,7 +171,11 @@ export class DataStream<F extends Fields> {
    */
   asyncWait<Out extends Fields>(
     name: string,
-    options: AsyncSettings<Out> & { output: Schema<Out>; create: (subtask: number) => AsyncFunction<F, Out> },
+    options: AsyncSettings<Out> & {
+      output: Schema<Out>;
+      sideOutputs?: readonly OutputTag[];
+      create: (subtask: number) => AsyncFunction<F, Out>;
+    },
   ): SingleOutputStream<Out> {
     const settings = { ...options, name } as unknown as ConstructorParameters<typeof AsyncWaitOperator>[0];
     checkAsync(name, settings);
@@ -179,6 +183,7 @@ export class DataStream<F extends Fields> {
       kind: 'async',
       name,
       chaining: 'head',
+      sideOutputs: tagged(options.sideOutputs ?? []),
       create: () => new AsyncWaitOperator(settings),
     });
   }
@@ -295,7 +300,7 @@ export class DataStream<F extends Fields> {
     return this.transform(output, {
       kind,
       name,
-      sideOutputs: new Map(tags.map((t) => [t.id, t.schema])),
+      sideOutputs: tagged(tags),
       create: () => new ProcessOperator({ name, output, tags, create: rowFunction }),
     });
   }
@@ -351,6 +356,10 @@ export class SingleOutputStream<F extends Fields> extends DataStream<F> {
       { from: node, tag: tag.id, partitioner: null, schema: tag.schema, input: 0 },
     ]);
   }
+}
+
+function tagged(tags: readonly OutputTag[]): Map<string, Schema> {
+  return new Map(tags.map((tag) => [tag.id, tag.schema]));
 }
 
 /** Fields that a stream can be keyed by. */

@@ -2,13 +2,20 @@
 
 import { UsageError } from '#base/errors.ts';
 import type { Fields, Row } from '../batch/schema.ts';
+import type { OutputTag } from './process.ts';
+
+/** What a function may do beside answering. */
+export interface AsyncContext {
+  /** A row for a side output, which goes out with the answer; one whose attempt fails, or is not the last, is forgotten. */
+  output<F extends Fields>(tag: OutputTag<F>, row: Row<F>): void;
+}
 
 /** Asks for a row, without waiting. Rows handed to it are copies that stay. */
 export interface AsyncFunction<In extends Fields, Out extends Fields> {
   /** The rows that become of this one: any number. A rejected promise is an error, which is asked again or fails the job. */
-  asyncInvoke(row: Row<In>): Promise<readonly Row<Out>[]>;
+  asyncInvoke(row: Row<In>, ctx: AsyncContext): Promise<readonly Row<Out>[]>;
   /** What becomes of a row whose answer took too long; without it that fails the job. */
-  timeout?(row: Row<In>): readonly Row<Out>[];
+  timeout?(row: Row<In>, ctx: AsyncContext): readonly Row<Out>[];
   close?(): void;
 }
 

@@ -5,25 +5,42 @@
  *   unordered   segments:  {a? b! c!} W {d!}   b and c go at once, W behind a, d behind W
  */
 
+import type { OutputTag } from './process.ts';
+
+type PlainRow = Readonly<Record<string, unknown>>;
+
+export interface SideRow {
+  readonly tag: OutputTag;
+  readonly row: PlainRow;
+}
+
+/** What becomes of a row. */
+export interface AsyncAnswer {
+  readonly rows: readonly PlainRow[];
+  readonly sides: readonly SideRow[];
+}
+
 export interface AsyncEntry {
   readonly row: Record<string, unknown>;
   /** Event timestamp, NaN: none. */
   readonly time: number;
+  /** When the source read it (`Output.ingestedAt`). */
+  readonly ingestedAt: number;
   /** Processing time at which it is given up, ms. */
   readonly deadline: number;
   /** How often it was asked for. */
   attempt: number;
   /** Processing time of the next attempt, ms; NaN: an answer is awaited. */
   retryAt: number;
-  /** The answer. */
-  rows: readonly Record<string, unknown>[] | null;
+  /** Null: none yet. */
+  answer: AsyncAnswer | null;
   /** Which segment it is in. */
   segment: number;
 }
 
 /** A watermark, or a change of status. */
 export type Mark =
-  | { readonly kind: 'watermark'; readonly watermark: number }
+  | { readonly kind: 'watermark'; readonly watermark: number; readonly ingestedAt: number }
   | { readonly kind: 'idle'; readonly idle: boolean };
 
 export type QueueItem = { readonly kind: 'row'; readonly entry: AsyncEntry } | Mark;
@@ -31,7 +48,7 @@ export type QueueItem = { readonly kind: 'row'; readonly entry: AsyncEntry } | M
 export interface AsyncQueue {
   add(entry: AsyncEntry): void;
   mark(mark: Mark): void;
-  /** `entry.rows` is there now. */
+  /** `entry.answer` is there now. */
   answered(entry: AsyncEntry): void;
   /** What may go out next; null: something has to be answered before, or nothing is left. */
   peek(): QueueItem | null;
@@ -56,7 +73,7 @@ export class OrderedQueue implements AsyncQueue {
 
   peek(): QueueItem | null {
     const head = this.#items[0] ?? null;
-    return head?.kind === 'row' && head.entry.rows === null ? null : head;
+    return head?.kind === 'row' && head.entry.answer === null ? null : head;
   }
 
   shift(): void {

@@ -4,9 +4,10 @@ import { fromRows } from '#testing/collect.ts';
 import type { OperatorHarness } from '#testing/harness.ts';
 import { harnessOf } from '#testing/harness-of.ts';
 import { f64, schema, string } from '../batch/schema.ts';
-import { StreamExecutionEnvironment } from '../graph/data-stream.ts';
+import { OutputTag, StreamExecutionEnvironment } from '../graph/data-stream.ts';
 import type { OperatorSnapshot } from '../state/snapshot.ts';
 import type { AsyncSettings } from './async-function.ts';
+import type { Consumer } from './output.ts';
 
 const Question = schema({ id: string() });
 const Answer = schema({ id: string(), value: f64() });
@@ -248,7 +249,7 @@ describe('async wait', () => {
     expect(second.out()).toBe('a wm5 c');
   });
 
-  it('AS10 at another parallelism rows are dealt in turns, and the watermark comes behind them', async () => {
+  it('AS10 at another parallelism rows are dealt as lists are, and the watermark comes behind them', async () => {
     const first = new Outside();
     first.ask('a', 'b');
     first.harness.watermark(5);
@@ -261,7 +262,121 @@ describe('async wait', () => {
       for (const id of [...part.asked]) await part.answer(id);
       asked.push(part.out());
     }
-    expect(asked).toEqual(['a c wm5', 'b wm5']);
+    expect(asked).toEqual(['a b wm5', 'c wm5']);
+  });
+
+  it('AS14 rows for side outputs go out with the answer that counts, at once with it and in its place', async () => {
+    const misses = new OutputTag('misses', Question);
+    const doubts = new OutputTag('doubts', Question);
+    let attempts = 0;
+    const h = harnessOf(Question, (questions) =>
+      questions.asyncWait('lookup', {
+        timeoutMs: 100,
+        ordered: true,
+        retry: { attempts: 2, delayMs: 10 },
+        output: Answer,
+        sideOutputs: [misses, doubts],
+        create: () => ({
+          asyncInvoke: async ({ id }, ctx) => {
+            ctx.output(misses, { id: `${id}${++attempts}` });
+            if (id === 'again' && attempts === 1) throw new Error('not yet');
+            return id === 'slow' ? new Promise<Rows>(() => {}) : [{ id, value: 1 }];
+          },
+          timeout: ({ id }, ctx) => {
+            ctx.output(doubts, { id });
+            return [];
+          },
+        }),
+      }),
+    );
+    const settle = async (): Promise<void> => {
+      await new Promise((resolve) => setImmediate(resolve));
+      h.resume();
+    };
+    h.rows([{ id: 'again' }, { id: 'slow' }, { id: 'fine' }], { times: [7, 8, 9] });
+    await settle();
+    expect(h.emissions()).toEqual([]);
+    h.advance(10);
+    await settle();
+    const seen = (): string[] =>
+      h.emissions().flatMap((e) => (e.kind === 'row' ? [`${e.output} ${e.row.id} @${e.time}`] : []));
+    expect(seen()).toEqual(['main again @7', 'misses again4 @7']);
+    h.advance(90);
+    await settle();
+    expect(seen()).toEqual(['main fine @9', 'misses fine3 @9', 'doubts slow @8']);
+  });
+
+  it('AS14 a tag that was not declared is an error that names it', async () => {
+    const h = harnessOf(Question, (questions) =>
+      questions.asyncWait('lookup', {
+        timeoutMs: 100,
+        ordered: true,
+        output: Answer,
+        create: () => ({
+          asyncInvoke: async (row, ctx) => {
+            ctx.output(new OutputTag('misses', Question), { id: row.id });
+            return [];
+          },
+        }),
+      }),
+    );
+    h.rows([{ id: 'a' }]);
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(() => h.resume()).toThrow('lookup: side output "misses" was not declared');
+  });
+
+  it('AS15 what is in flight counts as state', async () => {
+    const outside = new Outside();
+    const empty = outside.harness.stateBytes;
+    outside.ask('x'.repeat(1000), 'y'.repeat(1000));
+    expect(outside.harness.stateBytes - empty).toBeGreaterThan(2000);
+    const restored = new Outside({ capacity: 1, restore: [outside.harness.snapshot()] });
+    expect(restored.harness.stateBytes).toBeGreaterThan(2000);
+    await outside.answer('x'.repeat(1000));
+    await outside.answer('y'.repeat(1000));
+    expect(outside.harness.stateBytes).toBe(empty);
+  });
+
+  it('EL6 what comes out carries when its row was read, ordered or not', async () => {
+    for (const ordered of [true, false]) {
+      const outside = new Outside({ ordered, capacity: 2 });
+      const { harness } = outside;
+      const main = harness.consumers.get('main') as unknown as Consumer;
+      const read: (number | string)[] = [];
+      const { batch, watermark } = main;
+      main.batch = (rows) => {
+        read.push(`${rows.count} of ${rows.ingestedAt}`);
+        batch.call(main, rows);
+      };
+      main.watermark = (time, ingestedAt) => {
+        read.push(`wm${time} of ${ingestedAt}`);
+        watermark.call(main, time);
+      };
+      const ask = (ingestedAt: number, ...ids: string[]): void => {
+        const rows = harness.batch(ids.map((id) => ({ id })));
+        rows.ingestedAt = ingestedAt;
+        harness.feed(rows);
+      };
+      ask(100, 'a');
+      harness.head.watermark(5, 200);
+      ask(300, 'b', 'c');
+      await outside.answer('a');
+      await outside.answer('b');
+      await outside.answer('c');
+      expect(read).toEqual(['1 of 100', 'wm5 of 200', '1 of 300', '1 of 300']);
+      ask(400, 'd');
+      ask(500, 'e');
+      if (ordered) {
+        await outside.answer('e');
+        await outside.answer('d');
+        // Together: that of the older one.
+        expect(read.slice(4)).toEqual(['2 of 400']);
+      } else {
+        await outside.answer('e');
+        await outside.answer('d');
+        expect(read.slice(4)).toEqual(['1 of 500', '1 of 400']);
+      }
+    }
   });
 
   it('AS11 settings that cannot work are refused by name', () => {

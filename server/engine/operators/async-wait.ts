@@ -8,27 +8,33 @@
 
 import { messageOf, WeirError } from '#base/errors.ts';
 import { type Cursor, makeCursor } from '../batch/cursor.ts';
-import type { RecordBatch } from '../batch/record-batch.ts';
-import { ByteReader, ByteWriter, readRow, writeRow } from '../batch/row-bytes.ts';
+import { NEVER_INGESTED, type RecordBatch } from '../batch/record-batch.ts';
 import type { Fields, Row, Schema } from '../batch/schema.ts';
+import { sizeOf } from '../state/size.ts';
 import type { OperatorSnapshot } from '../state/snapshot.ts';
-import { type AsyncFunction, type AsyncSettings, retryDelay } from './async-function.ts';
-import { type AsyncEntry, type AsyncQueue, type Mark, OrderedQueue, UnorderedQueue } from './async-queue.ts';
+import { type AsyncContext, type AsyncFunction, type AsyncSettings, retryDelay } from './async-function.ts';
+import { type InFlight, loadInFlight, saveInFlight } from './async-in-flight.ts';
+import {
+  type AsyncAnswer,
+  type AsyncEntry,
+  type AsyncQueue,
+  type Mark,
+  OrderedQueue,
+  type SideRow,
+  UnorderedQueue,
+} from './async-queue.ts';
 import { BuiltOutputs } from './built-outputs.ts';
 import { NO_WATERMARK, Operator, type OperatorContext } from './operator.ts';
+import type { OutputTag } from './process.ts';
 
 interface AsyncWaitOptions extends AsyncSettings<Fields> {
   readonly name: string;
   readonly output: Schema;
+  readonly sideOutputs?: readonly OutputTag[];
   readonly create: (subtask: number) => AsyncFunction<Fields, Fields>;
 }
 
 type PlainRow = Record<string, unknown>;
-type Restored = { readonly kind: 'row'; readonly row: PlainRow; readonly time: number } | Mark;
-
-const ROW = 0;
-const WATERMARK = 1;
-const IDLE = 2;
 
 export class AsyncWaitOperator extends Operator {
   readonly #options: AsyncWaitOptions;
@@ -44,7 +50,9 @@ export class AsyncWaitOperator extends Operator {
   /** Rows in the queue. */
   #held = 0;
   /** What was in flight when a snapshot was taken: comes before anything else. */
-  #restored: Restored[] = [];
+  #restored: InFlight[] = [];
+  /** When the source read the oldest of what has been built and not handed over. */
+  #oldest = NEVER_INGESTED;
   #batch: RecordBatch | null = null;
   #next = 0;
   /** The last watermark that came in. */
@@ -62,10 +70,10 @@ export class AsyncWaitOperator extends Operator {
 
   override open(context: OperatorContext): void {
     super.open(context);
-    const { name, output, create } = this.#options;
+    const { name, output, sideOutputs = [], create } = this.#options;
     this.#fn = create(context.subtask);
     this.#cursor = makeCursor(context.inputSchema as Schema);
-    this.#built = new BuiltOutputs(context, name, output, []);
+    this.#built = new BuiltOutputs(context, name, output, sideOutputs);
   }
 
   override get awaiting(): boolean {
@@ -80,7 +88,7 @@ export class AsyncWaitOperator extends Operator {
   }
 
   override processWatermark(watermark: number): void {
-    this.#mark({ kind: 'watermark', watermark });
+    this.#mark({ kind: 'watermark', watermark, ingestedAt: this.output.ingestedAt });
     this.#go();
   }
 
@@ -107,51 +115,29 @@ export class AsyncWaitOperator extends Operator {
     this.#fn.close?.();
   }
 
-  override snapshot(): OperatorSnapshot {
-    const schema = this.context.inputSchema as Schema;
-    const items: Uint8Array[] = [];
+  /** Rows held, asked for or not, by a few of them. */
+  override get stateBytes(): number {
+    let bytes = 0;
+    let sampled = 0;
     for (const item of this.#queue.items()) {
-      const to = new ByteWriter();
-      if (item.kind === 'row') {
-        to.u8(ROW);
-        to.f64(item.entry.time);
-        writeRow(schema, item.entry.row, to);
-      } else if (item.kind === 'watermark') {
-        to.u8(WATERMARK);
-        to.f64(item.watermark);
-      } else {
-        to.u8(IDLE);
-        to.u8(item.idle ? 1 : 0);
-      }
-      items.push(to.done());
+      if (item.kind !== 'row') continue;
+      bytes += sizeOf(item.entry.row) + sizeOf(item.entry.answer);
+      if (++sampled === 8) break;
     }
-    return { watermark: this.#watermark, keyed: new Map(), operator: { asked: { redistribute: 'split', items } } };
+    const restored = sizeOf(this.#restored);
+    return Math.round(sampled === 0 ? restored : (bytes / sampled) * this.#held + restored);
   }
 
-  /** At the same parallelism everything is where it was; at another one rows are dealt in turns, and a watermark waits behind all of them. */
+  override snapshot(): OperatorSnapshot {
+    const operator = saveInFlight(this.context.inputSchema as Schema, this.#queue.items());
+    return { watermark: this.#watermark, keyed: new Map(), operator };
+  }
+
   override restore(snapshots: readonly OperatorSnapshot[]): void {
-    const { subtask, parallelism } = this.context;
-    const same = snapshots.length === parallelism;
-    const mine = same ? snapshots.slice(subtask, subtask + 1) : snapshots;
-    const items = mine.flatMap((s) => s.operator.asked?.items ?? []).map((bytes) => this.#read(bytes));
-    const watermark = Math.min(...mine.map((s) => s.watermark));
-    if (same) {
-      this.#restored = items;
-      this.#watermark = watermark;
-    } else {
-      this.#restored = items.filter((item) => item.kind === 'row').filter((_, i) => i % parallelism === subtask);
-      if (watermark > NO_WATERMARK) this.#restored.push({ kind: 'watermark', watermark });
-    }
-    if (this.#restored.length > 0) this.#somethingToDo();
-  }
-
-  #read(bytes: Uint8Array): Restored {
-    const from = new ByteReader(bytes);
-    const kind = from.u8();
-    if (kind === WATERMARK) return { kind: 'watermark', watermark: from.f64() };
-    if (kind === IDLE) return { kind: 'idle', idle: from.u8() === 1 };
-    const time = from.f64();
-    return { kind: 'row', time, row: readRow(this.context.inputSchema as Schema, from) };
+    const { items, watermark } = loadInFlight(this.context.inputSchema as Schema, snapshots, this.context);
+    this.#restored = items;
+    this.#watermark = watermark;
+    if (items.length > 0) this.#somethingToDo();
   }
 
   /** Everything that can be done now; `pending` is what cannot. */
@@ -173,26 +159,36 @@ export class AsyncWaitOperator extends Operator {
     this.#built.reuse();
     for (let item = this.#queue.peek(); item !== null; item = this.#queue.peek()) {
       if (item.kind === 'row') {
-        if (this.#built.overflowing && !this.#built.drain(false)) return false;
-        const { rows, time } = item.entry;
-        for (const row of rows ?? []) this.#built.collect(row, time, Number.NaN);
+        if (this.#built.overflowing && !this.#drain(false)) return false;
+        const { answer, time, ingestedAt } = item.entry;
+        for (const row of answer?.rows ?? []) this.#built.collect(row, time, Number.NaN);
+        for (const { tag, row } of answer?.sides ?? []) this.#built.side(tag, row, time, Number.NaN);
+        this.#oldest = Math.min(this.#oldest, ingestedAt);
         this.#held--;
       } else {
-        if (!this.#built.drain(true) || !output.ready()) return false;
-        if (item.kind === 'watermark') output.watermark(item.watermark);
+        if (!this.#drain(true) || !output.ready()) return false;
+        if (item.kind === 'watermark') output.watermark(item.watermark, item.ingestedAt);
         else output.idle(item.idle);
       }
       this.#queue.shift();
     }
-    return this.#built.drain(true);
+    return this.#drain(true);
+  }
+
+  /** What goes out together was let out by the oldest of it. */
+  #drain(all: boolean): boolean {
+    this.output.ingestedAt = this.#oldest;
+    const done = this.#built.drain(all);
+    if (done && all) this.#oldest = NEVER_INGESTED;
+    return done;
   }
 
   /** Asks for as many rows as the capacity allows. */
   #ask(): void {
     while (this.#restored.length > 0) {
       if (this.#held >= this.#capacity) return;
-      const item = this.#restored.shift() as Restored;
-      if (item.kind === 'row') this.#add(item.row, item.time);
+      const item = this.#restored.shift() as InFlight;
+      if (item.kind === 'row') this.#add(item.row, item.time, NEVER_INGESTED);
       else this.#mark(item);
     }
     const batch = this.#batch;
@@ -201,9 +197,9 @@ export class AsyncWaitOperator extends Operator {
       if (this.#held >= this.#capacity) return;
       const k = batch.row(this.#next);
       const watermark = batch.watermarks?.[k] ?? NO_WATERMARK;
-      if (watermark > this.#watermark) this.#mark({ kind: 'watermark', watermark });
+      if (watermark > this.#watermark) this.#mark({ kind: 'watermark', watermark, ingestedAt: batch.ingestedAt });
       this.#cursor.$k = k;
-      this.#add(this.#cursor.$copy(), batch.time[k] as number);
+      this.#add(this.#cursor.$copy(), batch.time[k] as number, batch.ingestedAt);
     }
     this.#batch = null;
   }
@@ -213,9 +209,18 @@ export class AsyncWaitOperator extends Operator {
     this.#queue.mark(mark);
   }
 
-  #add(row: PlainRow, time: number): void {
+  #add(row: PlainRow, time: number, ingestedAt: number): void {
     const deadline = this.context.clock.now() + this.#options.timeoutMs;
-    const entry: AsyncEntry = { row, time, deadline, attempt: 0, retryAt: Number.NaN, rows: null, segment: 0 };
+    const entry: AsyncEntry = {
+      row,
+      time,
+      ingestedAt,
+      deadline,
+      attempt: 0,
+      retryAt: Number.NaN,
+      answer: null,
+      segment: 0,
+    };
     this.#held++;
     this.#queue.add(entry);
     this.#open.add(entry);
@@ -225,13 +230,15 @@ export class AsyncWaitOperator extends Operator {
   /** What a function throws at once is an answer like a rejection. */
   #invoke(entry: AsyncEntry): void {
     const attempt = ++entry.attempt;
-    const stale = (): boolean => this.#closed || entry.rows !== null || entry.attempt !== attempt;
+    const stale = (): boolean => this.#closed || entry.answer !== null || entry.attempt !== attempt;
+    const sides: SideRow[] = [];
     new Promise<readonly PlainRow[]>((resolve) => {
-      resolve(this.#fn.asyncInvoke(entry.row as Row<Fields>) as Promise<readonly PlainRow[]>);
+      const answer = this.#fn.asyncInvoke(entry.row as Row<Fields>, contextFor(sides));
+      resolve(answer as Promise<readonly PlainRow[]>);
     })
       .then(
         (rows) => {
-          if (!stale()) this.#answered(entry, rows);
+          if (!stale()) this.#answered(entry, { rows, sides });
         },
         (error: unknown) => {
           if (!stale()) this.#refused(entry, error);
@@ -240,12 +247,13 @@ export class AsyncWaitOperator extends Operator {
       .catch((error: unknown) => this.#fail(error));
   }
 
-  #answered(entry: AsyncEntry, rows: readonly PlainRow[]): void {
+  #answered(entry: AsyncEntry, answer: AsyncAnswer): void {
+    const { rows } = answer;
     if (!Array.isArray(rows)) throw new TypeError('asyncInvoke must answer with an array of rows');
     const { retry } = this.#options;
     if (retry?.whenRows?.(rows as readonly Row<Fields>[]) === true && entry.attempt < retry.attempts)
       this.#delay(entry);
-    else this.#complete(entry, rows);
+    else this.#complete(entry, answer);
   }
 
   #refused(entry: AsyncEntry, error: unknown): void {
@@ -263,8 +271,8 @@ export class AsyncWaitOperator extends Operator {
     this.context.wake();
   }
 
-  #complete(entry: AsyncEntry, rows: readonly PlainRow[]): void {
-    entry.rows = rows;
+  #complete(entry: AsyncEntry, answer: AsyncAnswer): void {
+    entry.answer = answer;
     this.#open.delete(entry);
     this.#delayed.delete(entry);
     this.#queue.answered(entry);
@@ -290,7 +298,9 @@ export class AsyncWaitOperator extends Operator {
         this.#fail(`no answer within ${this.#options.timeoutMs} ms`);
         return;
       }
-      this.#complete(entry, this.#fn.timeout(entry.row as Row<Fields>) as readonly PlainRow[]);
+      const sides: SideRow[] = [];
+      const rows = this.#fn.timeout(entry.row as Row<Fields>, contextFor(sides)) as readonly PlainRow[];
+      this.#complete(entry, { rows, sides });
     }
     for (const entry of this.#delayed) {
       if (entry.retryAt > now) continue;
@@ -308,4 +318,9 @@ export class AsyncWaitOperator extends Operator {
     for (const { retryAt } of this.#delayed) at = Math.min(at, retryAt);
     this.nextTimer = at;
   }
+}
+
+/** Rows for side outputs wait for their turn with the answer; those of an attempt that does not count are forgotten. */
+function contextFor(sides: SideRow[]): AsyncContext {
+  return { output: (tag, row) => sides.push({ tag: tag as unknown as OutputTag, row: { ...row } }) };
 }
