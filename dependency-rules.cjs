@@ -22,7 +22,7 @@ const MAY_IMPORT = {
 };
 
 /** Programs: where running starts. `main` and `worker` put the house together and may import every room. */
-const PROGRAMS = '^(server/(main|worker|bench/(main|worker))\\.ts|web/main\\.tsx)$';
+const PROGRAMS = '^(server/(main|worker|bench/(main|worker)|testing/simulation/main)\\.ts|web/main\\.tsx)$';
 const TEST = '\\.test\\.tsx?$';
 /** What only tests use, and declarations. */
 const FOR_TESTS = '^server/testing/|[/-](harness|fake-[a-z-]+|sample-[a-z-]+)\\.ts$|\\.d\\.m?ts$';

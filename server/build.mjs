@@ -117,6 +117,7 @@ async function entryPoints() {
     worker: 'server/worker.ts',
     bench: 'server/bench/main.ts',
     'bench-worker': 'server/bench/worker.ts',
+    simulate: 'server/testing/simulation/main.ts',
   };
   const there = await Promise.all(Object.values(all).map((path) => exists(join(ROOT, path))));
   return Object.fromEntries(Object.entries(all).filter((_, i) => there[i]));

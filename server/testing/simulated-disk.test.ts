@@ -104,4 +104,20 @@ describe('the simulated disk', () => {
     machine.flip('/a', 1);
     expect(machine.contentOf('/a')).not.toEqual(bytes(1, 2, 3));
   });
+
+  it('kills who mounted it and nobody else, and lets one stand still', async () => {
+    const clock = new ManualClock();
+    const machine = new SimulatedDisk({ random: new Random(1), clock });
+    const [one, two, three] = [machine.mount(), machine.mount(), machine.mount()];
+    const asked = [one, two, three].map((disk, i) => disk.write(`/${i}`, [bytes(i)]));
+    machine.kill(one);
+    machine.freeze(three, 50);
+    while (machine.step());
+    expect(await Promise.all(asked.map(fate))).toEqual(['waits', 'done', 'waits']);
+    expect(await fate(one.exists('/1'))).toBe('waits');
+    expect(machine.nextAt).toBe(50);
+    clock.set(50);
+    while (machine.step());
+    expect(await fate(asked[2] as Promise<void>)).toBe('done');
+  });
 });

@@ -33,7 +33,15 @@ export interface DiskFaults {
 
 type Ask = <T>(operation: DiskOperation, path: string, run: () => T, tear?: () => void) => Promise<T>;
 
+/** Who asks. */
+interface Life {
+  ended: boolean;
+  /** Until then (ms) nothing it asks for is done. */
+  frozenUntil: number;
+}
+
 interface Waiting {
+  readonly life: Life;
   readonly due: number;
   /** Does it and settles the promise. */
   readonly run: () => void;
@@ -50,8 +58,8 @@ export class SimulatedDisk {
   #waiting: Waiting[] = [];
   /** Operations done since it was made. */
   #done = 0;
-  /** Processes that were killed talk to nobody. */
-  #life = 0;
+  /** Those who were killed talk to nobody. */
+  readonly #lives = new Map<Disk & OutputDisk, Life>();
 
   constructor({ random, clock, delay }: SimulatedDiskOptions) {
     this.#random = random;
@@ -59,15 +67,15 @@ export class SimulatedDisk {
     this.#delay = delay ?? (() => 0);
   }
 
-  /** The disk as a process sees it, until `crash` or `kill`: then nothing it asks for is done, and nothing it waits for comes. */
+  /** The disk as a process or a thread sees it, until `crash` or `kill`: then nothing it asks for is done, and nothing it waits for comes. */
   mount(): Disk & OutputDisk {
-    const life = this.#life;
+    const life: Life = { ended: false, frozenUntil: 0 };
     const ask: Ask = (operation, path, run, tear = () => {}) => {
-      if (life !== this.#life) return new Promise(() => {});
-      return this.#ask(operation, path, run, tear);
+      if (life.ended) return new Promise(() => {});
+      return this.#ask(life, operation, path, run, tear);
     };
     const tree = this.#tree;
-    return {
+    const disk: Disk & OutputDisk = {
       write: (path, pieces) =>
         ask(
           'write',
@@ -103,14 +111,16 @@ export class SimulatedDisk {
         }),
       exists: (path) => ask('exists', path, () => tree.find(path) !== null),
       sizeOf: (path) => ask('sizeOf', path, () => (tree.find(path) === null ? null : tree.file(path).content.length)),
-      create: (path) => this.#create(path, ask, () => life === this.#life),
+      create: (path) => this.#create(path, ask, life),
     };
+    this.#lives.set(disk, life);
+    return disk;
   }
 
   /** What a process writes is seen by all at once; what of it outlasts a crash is another matter. */
-  #create(path: string, ask: Ask, lives: () => boolean): OutputFile {
+  #create(path: string, ask: Ask, life: Life): OutputFile {
     const now = <T>(operation: DiskOperation, run: () => T): T => {
-      if (!lives()) throw new Error(`A process that was killed asks the disk for ${operation} of ${path}.`);
+      if (life.ended) throw new Error(`A process that was killed asks the disk for ${operation} of ${path}.`);
       this.#done++;
       const code = this.faults.refuse(operation, path);
       if (code !== null) throw diskError(code, operation, path);
@@ -139,13 +149,13 @@ export class SimulatedDisk {
 
   /** When the next one is due, ms; Infinity: nothing waits. */
   get nextAt(): number {
-    return Math.min(...this.#waiting.map(({ due }) => due));
+    return Math.min(...this.#waiting.map(({ due, life }) => Math.max(due, life.frozenUntil)));
   }
 
   /** Does one operation that is due; false: none is. */
   step(): boolean {
     const now = this.#now();
-    const due = this.#waiting.filter((operation) => operation.due <= now);
+    const due = this.#waiting.filter(({ due, life }) => due <= now && life.frozenUntil <= now);
     if (due.length === 0) return false;
     const operation = due[this.#random.below(due.length)] as Waiting;
     this.#waiting.splice(this.#waiting.indexOf(operation), 1);
@@ -169,12 +179,23 @@ export class SimulatedDisk {
     throw new Error('What is waited for does not come: the disk has nothing left to do.');
   }
 
-  /** The process is killed: what it was about to do is done, or not, or in part. What it had done stays. */
-  kill(): void {
-    this.#life++;
+  /** Whoever mounted it is killed, absent: everybody. What was about to be done is done, or not, or in part. What had been done stays. */
+  kill(mounted?: Disk & OutputDisk): void {
+    const only = mounted === undefined ? null : this.#lives.get(mounted);
+    for (const [disk, life] of this.#lives) {
+      if (only !== null && life !== only) continue;
+      life.ended = true;
+      this.#lives.delete(disk);
+    }
     const waiting = this.#waiting;
-    this.#waiting = [];
-    for (const { tear } of waiting) if (this.#random.next() < 0.5) tear();
+    this.#waiting = waiting.filter(({ life }) => !life.ended);
+    for (const { life, tear } of waiting) if (life.ended && this.#random.next() < 0.5) tear();
+  }
+
+  /** Whoever mounted it stands still until then, ms: it hears of nothing, and nothing it had asked for is done. */
+  freeze(mounted: Disk & OutputDisk, until: number): void {
+    const life = this.#lives.get(mounted);
+    if (life !== undefined) life.frozenUntil = until;
   }
 
   /** The machine stops: as `kill`, and of what was not synced anything may be missing. */
@@ -205,9 +226,10 @@ export class SimulatedDisk {
     file.synced = content;
   }
 
-  #ask<T>(operation: DiskOperation, path: string, run: () => T, tear: () => void): Promise<T> {
+  #ask<T>(life: Life, operation: DiskOperation, path: string, run: () => T, tear: () => void): Promise<T> {
     return new Promise((resolve, reject) => {
       this.#waiting.push({
+        life,
         due: this.#now() + this.#delay(),
         run: () => {
           try {
