@@ -14,6 +14,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { ensureChromium } from './browser/find-chromium.mjs';
+import { ensurePostgres } from './systems/find-postgres.mjs';
 
 const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
 const VITEST = join(dirname(createRequire(import.meta.url).resolve('vitest/package.json')), 'vitest.mjs');
@@ -61,6 +62,10 @@ function prepare() {
       stdio: ['ignore', 'inherit', 'inherit'],
     });
     if (status !== 0) stop(1, 'The build failed, so nothing was tested.');
+  }
+  if (projects.includes('systems')) {
+    const postgres = ensurePostgres();
+    if (postgres !== null) console.log(`systems: ${postgres}`);
   }
   if (projects.includes('browser')) {
     try {

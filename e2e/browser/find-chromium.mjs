@@ -1,9 +1,9 @@
 /** Where a Chromium is on this machine, and how one gets there. Shared by the test runner (plain JavaScript) and the browser tests. */
 
-import { spawnSync } from 'node:child_process';
-import { accessSync, constants, existsSync, readdirSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { delimiter, join } from 'node:path';
+import { installPackages, isExecutable } from '../debian.mjs';
 
 const COMMANDS = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable', 'chrome'];
 const APPLICATIONS = [
@@ -57,32 +57,11 @@ export function ensureChromium() {
     if (!isExecutable(found)) throw new Error(`WEIR_CHROMIUM names ${found}, which is not a program that can be run.`);
     return found;
   }
-  if (process.getuid?.() === 0 && existsSync('/etc/debian_version')) {
-    console.log('No Chromium on this machine: installing the package chromium …');
-    aptGet('update', '-q');
-    aptGet('install', '-q', '-y', '--no-install-recommends', 'chromium', 'fonts-liberation');
+  if (installPackages('chromium', 'fonts-liberation')) {
     const installed = findChromium();
     if (installed !== null) return installed;
   }
   throw new Error(
     'The browser tests need Chromium: install it (on Debian: apt-get install chromium) or name one in WEIR_CHROMIUM=/path/to/chromium.',
   );
-}
-
-/** @param {string[]} args */
-function aptGet(...args) {
-  const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
-  const { status, error } = spawnSync('apt-get', args, { stdio: ['ignore', 'ignore', 'inherit'], env });
-  if (status !== 0)
-    throw new Error(`apt-get ${args.join(' ')} failed${error === undefined ? '' : `: ${error.message}`}.`);
-}
-
-/** @param {string} path */
-function isExecutable(path) {
-  try {
-    accessSync(path, constants.X_OK);
-    return true;
-  } catch {
-    return false;
-  }
 }

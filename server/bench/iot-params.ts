@@ -19,6 +19,7 @@ export function iotParams(
     parallelism: { source: parallelism, window: parallelism },
     output: null,
     console: null,
+    postgres: null,
     live: false,
     rollIntervalMs: 10_000,
     ...changes,

@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
+import { withoutPassword } from '#connectors/postgres/session.ts';
 import { type IotFlags, planIot } from './iot-options.ts';
 
 const scratch = mkdtempSync(join(tmpdir(), 'weir-flags-'));
@@ -25,6 +26,7 @@ describe('plan of an IoT job', () => {
         parallelism: { source: 1, window: 1 },
         output: null,
         console: 'lines',
+        postgres: null,
         live: false,
         rollIntervalMs: 10_000,
       },
@@ -105,5 +107,27 @@ describe('plan of an IoT job', () => {
     const output = join(scratch, 'never');
     expect(() => plan({ input: join(scratch, 'missing.ndjson'), output })).toThrow('missing.ndjson');
     expect(() => rmSync(output)).toThrow('ENOENT');
+  });
+
+  it('PostgreSQL: the password is in no parameter, but where its programs look for it', () => {
+    const before = process.env.PGPASSWORD;
+    try {
+      const postgres = withoutPassword('postgres://me:s3cret@db:5433/weir');
+      const { params } = plan({ input, postgres });
+      expect(params.postgres).toEqual({ url: 'postgres://me@db:5433/weir', table: 'windows', mode: 'exactly-once' });
+      expect(params.console).toBeNull();
+      expect(JSON.stringify(params)).not.toContain('s3cret');
+      expect(process.env.PGPASSWORD).toBe('s3cret');
+      expect(plan({ input, postgres, postgresTable: 'a.b', postgresMode: 'upsert' }).params.postgres).toMatchObject({
+        table: 'a.b',
+        mode: 'upsert',
+      });
+    } finally {
+      if (before === undefined) delete process.env.PGPASSWORD;
+      else process.env.PGPASSWORD = before;
+    }
+    expect(() => plan({ input, postgresTable: 'windows' })).toThrow(
+      '--postgres-table makes sense only with --postgres',
+    );
   });
 });

@@ -19,9 +19,10 @@ import {
   watermarkEmit,
   windows,
 } from './flags.ts';
+import { addPostgresFlags, type PostgresFlags, postgresOf } from './postgres-flags.ts';
 
 /** What commander makes of the flags; absent: not given. */
-export interface IotFlags extends CheckpointFlags {
+export interface IotFlags extends CheckpointFlags, PostgresFlags {
   input?: string;
   /** True: given without a value. */
   simulate?: string | true;
@@ -120,7 +121,7 @@ export function addReadingsFlags(command: Command): Command {
 
 /** The same, and windows. */
 export function addIotFlags(command: Command): Command {
-  return addReadingsFlags(command)
+  return addPostgresFlags(addReadingsFlags(command))
     .addOption(
       new Option('--time <time>', 'whose time decides on windows (default: event)').choices(['event', 'processing']),
     )
@@ -140,6 +141,7 @@ export function addIotFlags(command: Command): Command {
 /** Checks flags against each other and against the disk, makes the output directory, and gives the job. Throws `UsageError`s. */
 export function planIot(flags: IotFlags, defaults: IotDefaults): IotPlan {
   checkTogether(flags);
+  const postgres = postgresOf(flags);
   const outOfOrdernessMs = flags.outOfOrderness ?? 5000;
   const allowedLatenessMs = flags.allowedLateness ?? 0;
   const window = windowOf(flags);
@@ -163,7 +165,8 @@ export function planIot(flags: IotFlags, defaults: IotDefaults): IotPlan {
       watermarkEmit: flags.watermarkEmit ?? (repeatable ? 'on-event' : 200),
       parallelism: parallel,
       output: flags.output ?? null,
-      console: flags.output === undefined ? defaults.console : null,
+      console: flags.output === undefined && postgres === null ? defaults.console : null,
+      postgres,
       live: defaults.live,
       rollIntervalMs: flags.rollInterval ?? 10_000,
     },
@@ -254,8 +257,9 @@ function checkTogether(flags: IotFlags): void {
   }
   if (flags.output === undefined) {
     only(flags.overwrite !== undefined, '--overwrite', '--output');
-    only(flags.rollInterval !== undefined, '--roll-interval', '--output');
   }
+  if (flags.output === undefined && flags.postgres === undefined)
+    only(flags.rollInterval !== undefined, '--roll-interval', '--output or --postgres');
   if (flags.time === 'processing') {
     only(flags.outOfOrderness !== undefined, '--out-of-orderness', '--time event');
     only(flags.allowedLateness !== undefined, '--allowed-lateness', '--time event');

@@ -73,6 +73,7 @@ const outcome: Outcome = {
   ],
   durationMs: 2000,
   output: 'out',
+  table: null,
 };
 
 describe('summary', () => {
@@ -90,9 +91,8 @@ describe('summary', () => {
     );
     const failed = summarize({ ...outcome, state: 'FAILED', failure: new Error('disk full') });
     expect(failed.failure).toBe('disk full');
-    expect(describeSummary(failed)).toMatch(
-      /^iot: failed after .*Kept in out: the parts that were committed before\.\n$/s,
-    );
+    expect(describeSummary(failed)).toMatch(/^iot: failed after .*Kept in out: what was committed before\.\n$/s);
     expect(describeSummary(summarize({ ...outcome, output: null }))).not.toContain('Kept');
+    expect(describeSummary(summarize({ ...outcome, table: 'table w' }))).toContain('Results are in out and table w\n');
   });
 });

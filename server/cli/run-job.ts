@@ -9,6 +9,7 @@ import { buildJob } from '#jobs/registry.ts';
 import { JobSampler } from '#runtime/metrics/sampler.ts';
 import { type IotPlan, planIot } from './iot-options.ts';
 import { newsLines } from './news-lines.ts';
+import { describePostgres, preparePostgres } from './postgres-flags.ts';
 import { ProgressReporter } from './progress.ts';
 import { makeReadingsJob } from './readings-job.ts';
 import type { RunFlags, RunnableJob } from './runnable-jobs.ts';
@@ -33,6 +34,7 @@ export async function runJob(job: RunnableJob, flags: RunFlags): Promise<number>
     return 0;
   }
   const { master, graph, errors, files } = makeReadingsJob(spec, plan, flags);
+  await preparePostgres(graph);
   const sampler = new JobSampler(graph, master.cells);
 
   let interrupted = false;
@@ -100,6 +102,7 @@ export async function runJob(job: RunnableJob, flags: RunFlags): Promise<number>
     counts: errors.counts,
     durationMs,
     output: plan.params.output,
+    table: plan.params.postgres === null ? null : describePostgres(plan.params.postgres),
   });
   if (json) process.stdout.write(`${JSON.stringify(summary)}\n`);
   else if (!readerGone) process.stderr.write(describeSummary(summary));

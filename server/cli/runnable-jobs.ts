@@ -80,6 +80,7 @@ export const RUNNABLE: readonly RunnableJob[] = [
       'weir run iot --input data/ --output results --window 1m --parallelism 2',
       'zcat big.csv.gz | weir run iot --input - --format csv --output results --json',
       'weir run iot --simulate devices=1000,events=10M,disorder=exp:2s,late=0.01 --output results',
+      'weir run iot --input data/ --postgres postgres://weir@localhost/weir --checkpoint-interval 10s',
       'weir run iot --simulate --parallelism 4 --explain',
     ],
   },

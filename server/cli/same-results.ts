@@ -17,6 +17,7 @@ const FLAGS: Readonly<Record<string, string>> = {
   idleTimeoutMs: '--idle-timeout',
   watermarkEmit: '--watermark-emit',
   output: '--output',
+  postgres: '--postgres, --postgres-table or --postgres-mode',
   gapMs: '--gap',
   silenceMs: '--silence',
   thresholds: '--thresholds',

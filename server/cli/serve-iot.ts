@@ -12,6 +12,7 @@ import { findOperator } from '#engine/graph/job-graph.ts';
 import { IOT } from '#jobs/iot.ts';
 import { Injections, nodeTimers } from '#lab/injections.ts';
 import { type IotFlags, type IotPlan, planIot } from './iot-options.ts';
+import { preparePostgres } from './postgres-flags.ts';
 import { makeReadingsJob, type ReadingsJob } from './readings-job.ts';
 import { onStopSignal } from './stop.ts';
 
@@ -40,6 +41,7 @@ export async function serve(flags: ServeFlags): Promise<number> {
   const plan =
     flags.job === false ? null : planIot(flags, { simulate: PLEASANT, parallelism: 2, console: null, live: true });
   const job = plan === null ? null : makeReadingsJob({ name: 'iot', params: plan.params }, plan, flags);
+  if (job !== null) await preparePostgres(job.graph);
   const live = plan === null || job === null ? null : liveJob(plan, job);
   const api = await ApiServer.create({
     host: flags.host,
@@ -89,7 +91,8 @@ async function stopJob(plan: IotPlan | null, job: ReadingsJob | null): Promise<v
     timer = setTimeout(resolve, STOP_MS);
   });
   // What is shown only is not worth waiting for; what is written is finished and committed.
-  await Promise.race([plan?.params.output === null ? job.master.cancel() : job.master.stop(), late]);
+  const shown = plan?.params.output === null && plan.params.postgres === null;
+  await Promise.race([shown ? job.master.cancel() : job.master.stop(), late]);
   clearTimeout(timer);
   if (plan?.params.output)
     process.stderr.write(`weir: kept in ${plan.params.output}: everything read until the stop.\n`);

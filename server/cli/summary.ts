@@ -25,6 +25,8 @@ export interface Summary {
   eventsPerSecond: number;
   /** Directory of the results; null: none. */
   output: string | null;
+  /** Of the results, in words; null: none. */
+  table: string | null;
 }
 
 export interface Outcome {
@@ -37,6 +39,7 @@ export interface Outcome {
   counts: readonly ErrorCount[];
   durationMs: number;
   output: string | null;
+  table: string | null;
 }
 
 export function summarize({
@@ -49,6 +52,7 @@ export function summarize({
   counts,
   durationMs,
   output,
+  table,
 }: Outcome): Summary {
   const errorsByReason: Record<string, number> = {};
   const sorted = [...counts].sort((a, b) => b.count - a.count);
@@ -70,6 +74,7 @@ export function summarize({
     durationMs: Math.round(durationMs),
     eventsPerSecond: durationMs > 0 ? Math.round((totals.events * 1000) / durationMs) : 0,
     output,
+    table,
   };
 }
 
@@ -94,12 +99,13 @@ function verdict({ state, interrupted }: Summary): string {
   return state === 'FINISHED' ? 'done' : state.toLowerCase();
 }
 
-function kept({ output, interrupted, state }: Summary): string {
-  if (output === null) return '';
+function kept({ output, table, interrupted, state }: Summary): string {
+  const places = [output, table].filter((place) => place !== null).join(' and ');
+  if (places === '') return '';
   if (state === 'FINISHED') {
     return interrupted
-      ? `  Kept in ${output}: everything that was read until the stop, windows still open included.\n`
-      : `  Results are in ${output}\n`;
+      ? `  Kept in ${places}: everything that was read until the stop, windows still open included.\n`
+      : `  Results are in ${places}\n`;
   }
-  return `  Kept in ${output}: the parts that were committed before.\n`;
+  return `  Kept in ${places}: what was committed before.\n`;
 }

@@ -11,6 +11,7 @@ import { NdjsonFormat } from '#connectors/file/ndjson-format.ts';
 import { Reading } from '#connectors/iot/reading.ts';
 import { LateTap } from '#connectors/live/late-tap.ts';
 import { ResultsTap } from '#connectors/live/results-tap.ts';
+import { type PostgresMode, PostgresSink } from '#connectors/postgres/postgres-sink.ts';
 import { lateTag, StreamExecutionEnvironment } from '#engine/graph/data-stream.ts';
 import type { JobGraph } from '#engine/graph/job-graph.ts';
 import { avg, count, max, min } from '#engine/window/aggregates.ts';
@@ -29,10 +30,18 @@ import {
 import type { JobWindows } from '#shared/live.ts';
 import { inEventTime, READINGS, type ReadingsParams, showErrors, showResults, validReadings } from './readings.ts';
 
+/** Where windows go in PostgreSQL; without a password (`connectors/postgres`). */
+export interface PostgresParams {
+  readonly url: string;
+  readonly table: string;
+  readonly mode: PostgresMode;
+}
+
 export interface IotParams extends ReadingsParams {
   readonly time: 'event' | 'processing';
   readonly window: JobWindows;
   readonly allowedLatenessMs: number;
+  readonly postgres: PostgresParams | null;
   /** There is a dashboard: results are kept for its Windows page, and sources emit latency markers. */
   readonly live: boolean;
 }
@@ -44,6 +53,7 @@ export const IOT = {
   ...READINGS,
   windows: 'windows',
   resultsLive: 'results-live',
+  resultsTable: 'results-table',
   lateFiles: 'late-files',
   lateLive: 'late-live',
 } as const;
@@ -86,6 +96,12 @@ export function buildIot(params: IotParams): JobGraph {
 
   if (params.live) results.sinkTo(new ResultsTap(), 'live results').uid(IOT.resultsLive);
   showResults(results, 'windows', params);
+  if (params.postgres !== null) {
+    const { table } = params.postgres;
+    const keys = ['device_id', 'window_start', 'window_end'];
+    const sink = new PostgresSink({ ...params.postgres, schema: results.schema, keys, name: `iot:${table}` });
+    results.sinkTo(sink, `table ${table}`).uid(IOT.resultsTable);
+  }
   showErrors(valid, params);
   if (params.output !== null) {
     const files = new FileSink({ directory: `${params.output}/late`, format: new NdjsonFormat() });

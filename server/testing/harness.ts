@@ -266,6 +266,12 @@ export class OperatorHarness {
     return this.#operator.awaiting;
   }
 
+  /** The task has nothing else to do just now. */
+  quiet(): this {
+    this.#operator.onQuiet();
+    return this;
+  }
+
   /** The task ends, or fails. */
   close(): void {
     this.#operator.close();

@@ -2,6 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 
 const SERVER = new URL('../', import.meta.url);
+const SYSTEMS = new URL('../../e2e/systems/', import.meta.url);
 const SPEC = readFileSync(new URL('engine/SPEC.md', SERVER), 'utf8');
 
 /** Ids of the rules: `**W27**`, and `**V1**–**V12**` for all between. */
@@ -14,16 +15,15 @@ function rules(): Set<string> {
   return ids;
 }
 
-/** What test files of the engine and the runtime call their tests. */
+/** What test files of the server, and those against other systems, call their tests. */
 function titles(): string {
-  return readdirSync(SERVER, { recursive: true, encoding: 'utf8' })
-    .filter((file) => file.endsWith('.test.ts') && !file.startsWith('testing/spec'))
+  return [SERVER, SYSTEMS]
+    .flatMap((room) => readdirSync(room, { recursive: true, encoding: 'utf8' }).map((file) => new URL(file, room)))
+    .filter(({ pathname }) => pathname.endsWith('.test.ts') && !pathname.endsWith('testing/spec.test.ts'))
     .flatMap((file) =>
-      [
-        ...readFileSync(new URL(file, SERVER), 'utf8').matchAll(
-          /\b(?:it|describe)\(\s*(['"`])((?:\\.|(?!\1)[\s\S])*)\1/g,
-        ),
-      ].map(([, , title]) => title as string),
+      [...readFileSync(file, 'utf8').matchAll(/\b(?:it|describe)\(\s*(['"`])((?:\\.|(?!\1)[\s\S])*)\1/g)].map(
+        ([, , title]) => title as string,
+      ),
     )
     .join('\n');
 }

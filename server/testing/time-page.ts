@@ -39,6 +39,7 @@ async function windowsOf(time: 'event' | 'processing'): Promise<Map<number, Cell
       parallelism: { source: 1, window: 1 },
       output: scratch,
       console: null,
+      postgres: null,
       live: false,
       rollIntervalMs: 10_000,
     });

@@ -7,10 +7,11 @@ import type { OperatorSnapshot } from '#engine/state/snapshot.ts';
 import { OperatorHarness } from '#testing/harness.ts';
 import { SimulatedDisk } from '#testing/simulated-disk.ts';
 import { CsvFormat } from '../csv/csv-format.ts';
+import type { PieceNumbers } from '../piece-numbers.ts';
 import { FileSink } from './file-sink.ts';
 import type { OutputFormat } from './format.ts';
 import { NdjsonFormat } from './ndjson-format.ts';
-import { type PartNumbers, partOf, type StagedPart } from './part-files.ts';
+import { partOf, type StagedPart } from './part-files.ts';
 
 const S = schema({ v: f64() });
 const DIRECTORY = '/out/windows';
@@ -212,7 +213,7 @@ describe('the file sink after a failure', () => {
     const job = new CountingJob(new Random(1));
     await job.attempt(1);
     const sink = new FileSink({ directory: DIRECTORY, format: new CsvFormat(), disk: job.disk.mount() });
-    const recover = (committables: StagedPart[], states: PartNumbers[]) =>
+    const recover = (committables: StagedPart[], states: PieceNumbers[]) =>
       job.disk.run(sink.recover({ committables, states }));
     const [name = ''] = job.parts().keys();
     const bytes = job.parts().get(name)?.length ?? 0;

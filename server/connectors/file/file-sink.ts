@@ -10,11 +10,12 @@ import { messageOf, WeirError } from '#base/errors.ts';
 import type { RecordBatch } from '#engine/batch/record-batch.ts';
 import type { Sink, SinkRecovery, SinkWriter, WriterContext } from '#engine/io/sink.ts';
 import type { Eventually } from '#engine/state/keyed-state.ts';
+import { PieceCounter, type PieceNumbers } from '../piece-numbers.ts';
 import type { OutputFormat, RowEncoder } from './format.ts';
 import { OutputBuffer } from './output-buffer.ts';
 import { codeOf, nodeDisk, type OutputDisk, type OutputFile } from './output-disk.ts';
 import { PartCommitter, recoverParts } from './part-committer.ts';
-import { nextPart, numbersOf, type PartNumbers, partName, type StagedPart, stagedName } from './part-files.ts';
+import { nextPart, partName, type StagedPart, stagedName } from './part-files.ts';
 
 export interface FileSinkOptions {
   /** Made if it is not there. */
@@ -31,14 +32,14 @@ const WRITE_SIZE = 256 * 1024;
 /** Room for rows beyond, so that the buffer seldom grows. */
 const HEADROOM = 16 * 1024;
 
-export class FileSink implements Sink<StagedPart, PartNumbers> {
+export class FileSink implements Sink<StagedPart, PieceNumbers> {
   readonly #options: Required<FileSinkOptions>;
 
   constructor({ prefix = 'part', disk = nodeDisk, ...options }: FileSinkOptions) {
     this.#options = { prefix, disk, ...options };
   }
 
-  createWriter(context: WriterContext<PartNumbers>): PartWriter {
+  createWriter(context: WriterContext<PieceNumbers>): PartWriter {
     return new PartWriter(this.#options, context);
   }
 
@@ -46,7 +47,7 @@ export class FileSink implements Sink<StagedPart, PartNumbers> {
     return new PartCommitter(this.#options.directory, this.#options.disk);
   }
 
-  recover(restored: SinkRecovery<StagedPart, PartNumbers> | null): Promise<string[]> {
+  recover(restored: SinkRecovery<StagedPart, PieceNumbers> | null): Promise<string[]> {
     const { directory, disk, prefix, format } = this.#options;
     const owns = (part: { prefix: string; extension: string }): boolean =>
       part.prefix === prefix && part.extension === format.extension;
@@ -54,26 +55,21 @@ export class FileSink implements Sink<StagedPart, PartNumbers> {
   }
 }
 
-export class PartWriter implements SinkWriter<StagedPart, PartNumbers> {
+export class PartWriter implements SinkWriter<StagedPart, PieceNumbers> {
   readonly #options: Required<FileSinkOptions>;
-  readonly #context: WriterContext<PartNumbers>;
+  readonly #context: WriterContext<PieceNumbers>;
   readonly #encoder: RowEncoder;
   readonly #out = new OutputBuffer(WRITE_SIZE + HEADROOM);
-  /** Of subtasks that no longer are. */
-  readonly #retired: PartNumbers;
-  #next: number;
+  readonly #numbers: PieceCounter;
   /** The directory is there, and no number in it is used again. */
   #ready = false;
   #part: { readonly name: string; readonly file: OutputFile; bytes: number } | null = null;
 
-  constructor(options: Required<FileSinkOptions>, context: WriterContext<PartNumbers>) {
-    const { subtask, parallelism, restored, schema } = context;
+  constructor(options: Required<FileSinkOptions>, context: WriterContext<PieceNumbers>) {
     this.#options = options;
     this.#context = context;
-    this.#encoder = options.format.createEncoder(schema);
-    const numbers = numbersOf(restored);
-    this.#next = numbers.get(subtask) ?? 0;
-    this.#retired = subtask === 0 ? [...numbers].filter(([other]) => other >= parallelism) : [];
+    this.#encoder = options.format.createEncoder(context.schema);
+    this.#numbers = new PieceCounter(context);
     this.#look().catch((error: Error) => context.fail(error));
   }
 
@@ -83,7 +79,7 @@ export class PartWriter implements SinkWriter<StagedPart, PartNumbers> {
       await disk.makeDirectory(directory);
       return disk.list(directory);
     });
-    this.#next = Math.max(this.#next, nextPart(names, prefix, this.#context.subtask));
+    this.#numbers.skipTo(nextPart(names, prefix, this.#context.subtask));
     this.#ready = true;
     this.#context.wake();
   }
@@ -121,8 +117,8 @@ export class PartWriter implements SinkWriter<StagedPart, PartNumbers> {
     });
   }
 
-  snapshot(): PartNumbers {
-    return [[this.#context.subtask, this.#next], ...this.#retired];
+  snapshot(): PieceNumbers {
+    return this.#numbers.snapshot();
   }
 
   /** What cannot be removed stays hidden until the job, or another one, begins in this directory. */
@@ -139,10 +135,9 @@ export class PartWriter implements SinkWriter<StagedPart, PartNumbers> {
 
   #begin(): void {
     const { directory, prefix, format, disk } = this.#options;
-    const name = partName(prefix, this.#context.subtask, this.#next, format.extension);
+    const name = partName(prefix, this.#context.subtask, this.#numbers.take(), format.extension);
     const path = join(directory, stagedName(name));
     const file = attempt(path, 'cannot be created', () => disk.create(path));
-    this.#next++;
     this.#part = { name, file, bytes: 0 };
     this.#out.length = 0;
     this.#out.append(this.#encoder.header);

@@ -3,17 +3,9 @@
 import { join } from 'node:path';
 import { messageOf, WeirError } from '#base/errors.ts';
 import type { Committer, SinkRecovery } from '#engine/io/sink.ts';
+import { numbersOf, type PieceNumbers, someOf } from '../piece-numbers.ts';
 import type { OutputDisk } from './output-disk.ts';
-import {
-  numbersOf,
-  type Part,
-  type PartNumbers,
-  partOf,
-  type StagedPart,
-  someOf,
-  stagedName,
-  withdrawnName,
-} from './part-files.ts';
+import { type Part, partOf, type StagedPart, stagedName, withdrawnName } from './part-files.ts';
 
 export class PartCommitter implements Committer<StagedPart> {
   readonly #directory: string;
@@ -50,7 +42,7 @@ export async function recoverParts(
   disk: OutputDisk,
   directory: string,
   owns: (part: Part) => boolean,
-  restored: SinkRecovery<StagedPart, PartNumbers> | null,
+  restored: SinkRecovery<StagedPart, PieceNumbers> | null,
 ): Promise<string[]> {
   const names = await doing(directory, 'cannot be used for output', async () => {
     await disk.makeDirectory(directory);

@@ -14,12 +14,6 @@ export interface StagedPart {
   readonly bytes: number;
 }
 
-/**
- * What a writer's snapshot is: by subtask, the number of its next part. Its own, and from subtask 0 also those of subtasks that no longer are:
- * all parts below were handed over at the snapshot or before.
- */
-export type PartNumbers = readonly (readonly [subtask: number, next: number])[];
-
 /** A file in an output directory that is ours. */
 export interface Part {
   readonly state: 'staged' | 'visible' | 'withdrawn';
@@ -50,13 +44,6 @@ export function partOf(fileName: string): Part | null {
   return { state, name, prefix, subtask: Number(subtask), n: Number(n), extension };
 }
 
-/** Number of the next part by subtask, as all writers gave it together. */
-export function numbersOf(states: readonly PartNumbers[]): Map<number, number> {
-  const numbers = new Map<number, number>();
-  for (const [subtask, next] of states.flat()) numbers.set(subtask, Math.max(next, numbers.get(subtask) ?? 0));
-  return numbers;
-}
-
 /** Number behind any that a subtask has a file of, in whatever state. */
 export function nextPart(fileNames: readonly string[], prefix: string, subtask: number): number {
   let next = 0;
@@ -65,10 +52,4 @@ export function nextPart(fileNames: readonly string[], prefix: string, subtask: 
     if (part !== null && part.prefix === prefix && part.subtask === subtask) next = Math.max(next, part.n + 1);
   }
   return next;
-}
-
-/** A few names of many. */
-export function someOf(names: readonly string[]): string {
-  const more = names.length - 5;
-  return more > 0 ? `${names.slice(0, 5).join(', ')} and ${more} more` : names.join(', ');
 }
