@@ -64,7 +64,7 @@ export class JobExecution {
   #nextRequest = 1;
   readonly #subtasks: readonly SubtaskId[];
   #phase: Phase = 'created';
-  #failed = false;
+  #failure: Error | null = null;
   readonly #ended = new Set<string>();
   readonly #finished = new Set<string>();
   readonly #deploying = new Set<number>();
@@ -119,6 +119,7 @@ export class JobExecution {
     await deployed;
     this.#phase = 'running';
     this.#startEnumerators();
+    if (this.#failure !== null) throw this.#failure;
   }
 
   taskManagerOf(id: SubtaskId): number {
@@ -304,8 +305,8 @@ export class JobExecution {
   }
 
   #fail(error: Error): void {
-    if (this.#failed) return;
-    this.#failed = true;
+    if (this.#failure !== null) return;
+    this.#failure = error;
     this.#onDeployed?.reject(error);
     this.#options.listener.onFailure(error);
   }

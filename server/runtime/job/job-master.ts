@@ -74,6 +74,8 @@ export class JobMaster {
   #stopWanted = false;
   /** Every task has finished and every sink has committed: nothing can fail or be changed any more. */
   #complete = false;
+  /** Restarts begun: an attempt that fails while it is launched is told of and rejects, and is followed by one other. */
+  #restarts = 0;
   /** Ends the wait before the next attempt. */
   #endDelay: (() => void) | null = null;
   #resolveDone!: (state: JobState) => void;
@@ -304,6 +306,7 @@ export class JobMaster {
     this.#execution = execution;
     this.#alignment = this.#newAlignment();
     await execution.start();
+    if (execution !== this.#execution) return;
     if (this.#state !== 'CREATED' && this.#state !== 'RESTARTING') return;
     this.#moveTo('RUNNING');
     this.#checkpoints?.start(point);
@@ -386,6 +389,7 @@ export class JobMaster {
   /** Restarts the job, or ends it. */
   async #restart(error: Error): Promise<void> {
     const now = this.#options.clock.now();
+    this.#restarts++;
     this.#failure = error;
     const recovery = recoverFrom(error, this.#strategy, this.#restartSettings, now);
     const delayMs = recovery.restart ? recovery.backoffMs : null;
@@ -407,10 +411,12 @@ export class JobMaster {
   /** From the last checkpoint. */
   async #relaunch(): Promise<void> {
     if (this.#state !== 'RESTARTING') return;
+    const restarts = this.#restarts;
     try {
       await this.#launch((await this.#checkpoints?.latest()) ?? null);
     } catch (cause) {
-      if (this.#state === 'RESTARTING') await this.#restart(cause instanceof Error ? cause : new Error(String(cause)));
+      if (this.#state === 'RESTARTING' && restarts === this.#restarts)
+        await this.#restart(cause instanceof Error ? cause : new Error(String(cause)));
     }
   }
 
