@@ -1,3 +1,6 @@
+/** Four 32-bit integers. */
+export type RandomState = readonly [a: number, b: number, c: number, counter: number];
+
 /**
  * Seeded random numbers (sfc32, a small fast generator by Chris Doty-Humphrey that passes PractRand): same seed, same sequence, on every
  * machine. Not for secrets.
@@ -52,14 +55,14 @@ export class Random {
     return -Math.log(1 - this.next());
   }
 
-  /** State as four integers, for checkpoints. */
-  state(): [number, number, number, number] {
+  /** For checkpoints. */
+  state(): RandomState {
     return [this.#a, this.#b, this.#c, this.#counter];
   }
 
-  static from(state: readonly [number, number, number, number]): Random {
-    const r = new Random(0);
-    [r.#a, r.#b, r.#c, r.#counter] = state;
-    return r;
+  /** Goes on from a saved state, whatever the seed was. */
+  restore(state: RandomState): this {
+    [this.#a, this.#b, this.#c, this.#counter] = state;
+    return this;
   }
 }

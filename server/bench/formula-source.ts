@@ -41,7 +41,7 @@ export class FormulaSource<F extends Fields> implements Source<F, FormulaSplit> 
     const { rows, splits } = this.#options;
     return {
       start: () => {
-        for (let s = 0; s < splits; s++) {
+        for (let s = 0; context.restored === null && s < splits; s++) {
           const from = Math.floor((rows * s) / splits);
           const to = Math.floor((rows * (s + 1)) / splits);
           context.assign(s % context.parallelism, { id: `formula-${s}`, from, to });
@@ -49,6 +49,7 @@ export class FormulaSource<F extends Fields> implements Source<F, FormulaSplit> 
         for (let subtask = 0; subtask < context.parallelism; subtask++) context.noMoreSplits(subtask);
       },
       onSplitRequest: () => {},
+      snapshot: () => 'dealt',
       close: () => {},
     };
   }
@@ -64,7 +65,7 @@ class FormulaReader<F extends Fields> implements SourceReader<FormulaSplit> {
   readonly #context: ReaderContext;
   readonly #options: FormulaOptions<F>;
   readonly #write: RowWriter;
-  readonly #open: { index: number; next: number; to: number }[] = [];
+  readonly #open: { id: string; index: number; next: number; to: number }[] = [];
   #noMore = false;
 
   constructor(context: ReaderContext, schema: Schema<F>, options: FormulaOptions<F>) {
@@ -73,8 +74,8 @@ class FormulaReader<F extends Fields> implements SourceReader<FormulaSplit> {
     this.#write = makeRowWriter(schema, 'formula');
   }
 
-  addSplit({ from, to }: FormulaSplit, index: number): void {
-    this.#open.push({ index, next: from, to });
+  addSplit({ id, from, to }: FormulaSplit, index: number): void {
+    this.#open.push({ id, index, next: from, to });
     this.#context.wake();
   }
 
@@ -100,6 +101,10 @@ class FormulaReader<F extends Fields> implements SourceReader<FormulaSplit> {
     if (split.next < split.to) this.#open.push(split);
     else this.#context.splitFinished(split.index);
     return Poll.MORE;
+  }
+
+  snapshot(): readonly FormulaSplit[] {
+    return this.#open.map(({ id, next, to }) => ({ id, from: next, to }));
   }
 
   close(): void {}

@@ -148,7 +148,12 @@ function firstAbove(sorted: Float64Array, value: number): number {
   return low;
 }
 
-class KeySource implements Source<Keyed, Split> {
+interface KeySplit extends Split {
+  /** Number of the next row. */
+  readonly at: number;
+}
+
+class KeySource implements Source<Keyed, KeySplit> {
   readonly schema = Keyed;
   readonly bounded = true;
   readonly #params: KeysParams;
@@ -157,30 +162,36 @@ class KeySource implements Source<Keyed, Split> {
     this.#params = params;
   }
 
-  createEnumerator(context: EnumeratorContext<Split>): Enumerator {
+  createEnumerator(context: EnumeratorContext<KeySplit>): Enumerator {
     return {
       start: () => {
-        context.assign(0, { id: 'keys' });
+        if (context.restored === null) context.assign(0, { id: 'keys', at: 0 });
         for (let subtask = 0; subtask < context.parallelism; subtask++) context.noMoreSplits(subtask);
       },
       onSplitRequest: () => {},
+      snapshot: () => 'dealt',
       close: () => {},
     };
   }
 
-  createReader(): SourceReader<Split> {
+  createReader(): SourceReader<KeySplit> {
     const { keys, rows, access } = this.#params;
     const made = access === 'scan' ? null : draws(keys, access);
     let at = 0;
+    let id = '';
     let split = -1;
+    let complete = false;
     return {
       wakeAt: Number.POSITIVE_INFINITY,
-      addSplit: (_split, index) => {
+      addSplit: (added, index) => {
+        ({ id, at } = added);
         split = index;
       },
-      noMoreSplits: () => {},
+      noMoreSplits: () => {
+        complete = true;
+      },
       poll: (batch: RecordBatch) => {
-        if (split < 0) return Poll.WAIT;
+        if (split < 0) return complete ? Poll.END : Poll.WAIT;
         if (at === rows) return Poll.END;
         const column = batch.columns[0] as Int32Array;
         const size = Math.min(batch.capacity, rows - at);
@@ -192,6 +203,7 @@ class KeySource implements Source<Keyed, Split> {
         at += size;
         return Poll.MORE;
       },
+      snapshot: () => (split < 0 ? [] : [{ id, at }]),
       close: () => {},
     };
   }

@@ -49,6 +49,8 @@ export interface RowsOptions {
 
 interface RowsSplit extends Split {
   readonly index: number;
+  /** Number of its next row. */
+  readonly at: number;
 }
 
 /** A bounded source of rows in memory. */
@@ -81,18 +83,19 @@ class RowsEnumerator implements Enumerator {
   readonly #context: EnumeratorContext<RowsSplit>;
   readonly #splits: number;
   readonly #deal: 'together' | 'one-by-one';
-  #next = 0;
+  #next: number;
 
   constructor(context: EnumeratorContext<RowsSplit>, splits: number, deal: 'together' | 'one-by-one') {
     this.#context = context;
     this.#splits = splits;
     this.#deal = deal;
+    this.#next = (context.restored as number | null) ?? 0;
   }
 
   start(): void {
     if (this.#deal === 'one-by-one') return;
     const { parallelism } = this.#context;
-    for (let index = 0; index < this.#splits; index++) this.#assign(index % parallelism, index);
+    for (; this.#next < this.#splits; this.#next++) this.#assign(this.#next % parallelism, this.#next);
     for (let subtask = 0; subtask < parallelism; subtask++) this.#context.noMoreSplits(subtask);
   }
 
@@ -101,14 +104,20 @@ class RowsEnumerator implements Enumerator {
     else this.#context.noMoreSplits(subtask);
   }
 
+  /** How many splits are dealt. */
+  snapshot(): number {
+    return this.#next;
+  }
+
   close(): void {}
 
   #assign(subtask: number, index: number): void {
-    this.#context.assign(subtask, { id: `rows-${index}`, index });
+    this.#context.assign(subtask, { id: `rows-${index}`, index, at: 0 });
   }
 }
 
 interface OpenSplit<F extends Fields> {
+  readonly split: RowsSplit;
   readonly index: number;
   readonly rows: readonly TimedRow<F>[];
   at: number;
@@ -120,6 +129,7 @@ class RowsReader<F extends Fields> implements SourceReader<RowsSplit> {
   readonly #rowsOf: (split: number) => readonly TimedRow<F>[];
   readonly #cut: () => number;
   readonly #asks: boolean;
+  #asked = false;
   readonly #open: OpenSplit<F>[] = [];
   #complete = false;
   readonly #everyMs: number;
@@ -139,11 +149,11 @@ class RowsReader<F extends Fields> implements SourceReader<RowsSplit> {
     this.#rowsOf = rows;
     this.#cut = cut;
     this.#asks = deal === 'one-by-one';
-    if (this.#asks) context.requestSplit();
   }
 
   addSplit(split: RowsSplit, index: number): void {
-    this.#open.push({ index, rows: this.#rowsOf(split.index), at: 0 });
+    this.#open.push({ split, index, rows: this.#rowsOf(split.index), at: split.at });
+    this.#asked = false;
   }
 
   noMoreSplits(): void {
@@ -159,7 +169,11 @@ class RowsReader<F extends Fields> implements SourceReader<RowsSplit> {
     const now = this.#context.clock.now();
     if (now < this.#nextAt && this.#open.length > 0) return Poll.WAIT;
     const turn = this.#open.findIndex(({ index }) => !this.#context.paused.has(index));
-    if (turn < 0) return this.#complete && this.#open.length === 0 ? Poll.END : Poll.WAIT;
+    if (turn < 0) {
+      if (this.#open.length > 0) return Poll.WAIT;
+      if (!this.#complete) this.#ask();
+      return this.#complete ? Poll.END : Poll.WAIT;
+    }
     if (this.#everyMs > 0) this.#nextAt = now + this.#everyMs;
     const split = this.#open.splice(turn, 1)[0] as OpenSplit<F>;
     const rows = split.rows.slice(split.at, split.at + Math.min(this.#cut(), batch.capacity));
@@ -174,9 +188,19 @@ class RowsReader<F extends Fields> implements SourceReader<RowsSplit> {
       this.#open.push(split);
     } else {
       this.#context.splitFinished(split.index);
-      if (this.#asks) this.#context.requestSplit();
+      this.#ask();
     }
     return Poll.MORE;
+  }
+
+  #ask(): void {
+    if (!this.#asks || this.#asked) return;
+    this.#asked = true;
+    this.#context.requestSplit();
+  }
+
+  snapshot(): readonly RowsSplit[] {
+    return this.#open.map(({ split, at }) => ({ ...split, at }));
   }
 
   close(): void {}

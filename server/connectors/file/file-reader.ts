@@ -3,12 +3,14 @@
  * what a stream holds back; of a line beyond the limit only the first 64 KiB are kept, the rest is counted.
  */
 
+import { UsageError } from '#base/errors.ts';
 import type { RecordBatch } from '#engine/batch/record-batch.ts';
 import { Poll, type ReaderContext, type SourceReader } from '#engine/io/source.ts';
 import { CsvDecoder } from '../csv/csv-decoder.ts';
-import { bomLength, readCsvHeader } from '../csv/csv-header.ts';
+import { bomLength, type CsvLayout, readCsvHeader } from '../csv/csv-header.ts';
 import { AT_END, type ByteInput, NOTHING_YET, openStreamInput, PlainInput } from './byte-input.ts';
-import type { FileSplit } from './file-splits.ts';
+import { checkUnchanged } from './file-identity.ts';
+import { bytesToRead, type FileSplit } from './file-splits.ts';
 import { LineBuffer } from './line-buffer.ts';
 import { LongLine } from './long-line.ts';
 import { NdjsonDecoder } from './ndjson-decoder.ts';
@@ -20,14 +22,14 @@ const PIECE = 1 << 18;
 /** Progress is sent at most this often, ms. */
 const PROGRESS_INTERVAL = 200;
 
-/** Bytes that this reader has read in all. */
+/** Bytes that this reader has read in all, less those that were still to be read of splits out of a checkpoint. */
 export interface ProgressEvent {
   readonly type: 'progress';
   readonly bytes: number;
 }
 
-/** What has to happen before lines can be decoded. */
-type Stage = 'seek' | 'bom' | 'header' | 'lines';
+/** What has to happen before lines can be decoded; `skip`: what was read before the checkpoint passes by. */
+type Stage = 'skip' | 'seek' | 'bom' | 'header' | 'lines';
 
 interface OpenSplit {
   readonly split: FileSplit;
@@ -35,6 +37,8 @@ interface OpenSplit {
   readonly input: ByteInput;
   stage: Stage;
   decoder: RecordDecoder | null;
+  /** Columns of a CSV, once they are known. */
+  csv: CsvLayout | null;
 }
 
 export class FileReader implements SourceReader<FileSplit> {
@@ -63,6 +67,7 @@ export class FileReader implements SourceReader<FileSplit> {
 
   addSplit(split: FileSplit, index: number): void {
     this.#waiting.push({ split, index });
+    if (split.resumed) this.#bytesClosed -= bytesToRead(split);
     this.#requested = false;
     this.#context.wake();
   }
@@ -92,6 +97,29 @@ export class FileReader implements SourceReader<FileSplit> {
     return Poll.MORE;
   }
 
+  /** The open split first, so that the order stays. */
+  snapshot(): readonly FileSplit[] {
+    const waiting = this.#waiting.map(({ split }) => ({ ...split, resumed: true }));
+    return this.#open === null ? waiting : [this.#rest(this.#open), ...waiting];
+  }
+
+  /** What is left of the split: from the first line that is not a row yet. */
+  #rest({ split, stage, csv }: OpenSplit): FileSplit {
+    // While nothing has been decoded it is what it was; a pipe is not, because what was taken from it is gone.
+    if (stage !== 'lines') return { ...split, resumed: true, begun: split.begun || split.identity === null };
+    const { offset, base, end, ownedEnd } = this.#buffer;
+    return {
+      ...split,
+      // Of a line that is passing, none of it; of a last line without line break, no more than there is.
+      begin: this.#longLine?.offset ?? Math.min(offset, base + end),
+      end: ownedEnd === Number.POSITIVE_INFINITY ? null : ownedEnd,
+      aligned: true,
+      csv,
+      resumed: true,
+      begun: true,
+    };
+  }
+
   onDictionarySwept(): void {
     this.#ndjson.onDictionarySwept();
     this.#open?.decoder?.onDictionarySwept();
@@ -108,12 +136,16 @@ export class FileReader implements SourceReader<FileSplit> {
     const { split, index } = next;
     // The border before an unaligned block may be a line break itself: look from the byte before.
     const begin = split.aligned ? split.begin : split.begin - 1;
+    if (split.resumed) checkResumable(split);
+    // A stream can only be read from its beginning.
+    const skips = split.begun && !split.plain;
     const input = split.plain
       ? new PlainInput(split.path, split.name, begin)
       : openStreamInput(split.path, split.name, split.gzip, () => this.#context.wake());
-    this.#buffer.restart(begin, split.end ?? Number.POSITIVE_INFINITY);
-    const stage = !split.aligned ? 'seek' : split.begin > 0 ? 'lines' : split.format === 'csv' ? 'header' : 'bom';
-    this.#open = { split, index, input, stage, decoder: stage === 'header' ? null : this.#decoderOf(split) };
+    this.#buffer.restart(skips ? 0 : begin, split.end ?? Number.POSITIVE_INFINITY);
+    const stage = skips ? 'skip' : firstStage(split);
+    const decoder = stage === 'header' ? null : this.#decoderOf(split);
+    this.#open = { split, index, input, stage, decoder, csv: split.csv };
     return this.#open;
   }
 
@@ -156,6 +188,15 @@ export class FileReader implements SourceReader<FileSplit> {
   /** Moves on to the first line. */
   #prepare(open: OpenSplit): void {
     const buffer = this.#buffer;
+    if (open.stage === 'skip') {
+      const { begin, name } = open.split;
+      if (buffer.final && buffer.base + buffer.end < begin) {
+        throw new UsageError(`${name}: has ${buffer.base + buffer.end} bytes of text and had more at the checkpoint.`);
+      }
+      buffer.position = Math.min(buffer.end, begin - buffer.base);
+      if (buffer.offset === begin) open.stage = 'lines';
+      return;
+    }
     if (open.stage === 'seek') {
       const lineBreak = buffer.bytes.subarray(0, buffer.end).indexOf(10, buffer.position);
       buffer.position = lineBreak < 0 ? buffer.end : lineBreak + 1;
@@ -172,6 +213,7 @@ export class FileReader implements SourceReader<FileSplit> {
       const header = readCsvHeader(buffer.bytes.subarray(0, buffer.end), buffer.final, open.split.name);
       if (header === null) return;
       buffer.position = header.end;
+      open.csv = header.layout;
       open.decoder = new CsvDecoder(this.#context.dictionary, header.layout);
       open.stage = 'lines';
     }
@@ -218,5 +260,19 @@ export class FileReader implements SourceReader<FileSplit> {
     this.#progressAt = now;
     const event: ProgressEvent = { type: 'progress', bytes };
     this.#context.send(event);
+  }
+}
+
+function firstStage(split: FileSplit): Stage {
+  if (!split.aligned) return 'seek';
+  if (split.begun || split.begin > 0) return 'lines';
+  return split.format === 'csv' ? 'header' : 'bom';
+}
+
+function checkResumable(split: FileSplit): void {
+  if (split.identity !== null) checkUnchanged(split.path, split.identity);
+  else if (split.begun) {
+    const what = split.path === '-' ? 'standard input' : `${split.name} is a pipe, which`;
+    throw new UsageError(`${what} cannot be read again from a checkpoint: start from the beginning, or read a file.`);
   }
 }

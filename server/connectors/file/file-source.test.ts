@@ -199,7 +199,7 @@ describe('openFileInput', () => {
     const path = join(directory, 'pipe');
     expect(spawnSync('mkfifo', [path]).status).toBe(0);
     expect(openFileInput({ path }).files).toEqual([
-      { path, name: path, format: 'ndjson', gzip: false, size: null, csv: null },
+      { path, name: path, format: 'ndjson', gzip: false, size: null, identity: null, csv: null },
     ]);
   });
 });

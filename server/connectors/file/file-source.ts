@@ -2,13 +2,15 @@
 
 import type { Enumerator, EnumeratorContext, ReaderContext, Source, SourceReader } from '#engine/io/source.ts';
 import { RawReading } from '../iot/reading.ts';
+import { checkUnchanged } from './file-identity.ts';
 import { FileReader, type ProgressEvent } from './file-reader.ts';
-import { type FileSplit, splitFiles } from './file-splits.ts';
+import { bytesToRead, type FilePosition, type FileSplit, type NextSplit, splitFiles } from './file-splits.ts';
 import {
   DEFAULT_BLOCK_SIZE,
   DEFAULT_MAX_LINE,
   type FileInput,
   type FileSourceOptions,
+  type InputFile,
   openFileInput,
 } from './open-input.ts';
 
@@ -49,15 +51,18 @@ export class FileSource implements Source<typeof RawReading.fields, FileSplit> {
   }
 
   createEnumerator(context: EnumeratorContext<FileSplit>): Enumerator {
-    const input = this.open();
+    const restored = context.restored as Undealt | null;
+    for (const { path, identity } of restored?.files ?? []) if (identity !== null) checkUnchanged(path, identity);
+    const { files, totalBytes } = restored ?? this.open();
+    const undealt = { files, totalBytes, begin: restored?.begin ?? 0, dealt: restored?.dealt ?? 0 };
     const report = (read: number) => {
       // A line across the border of two blocks is read twice.
-      const bytes = Math.min(read, input.totalBytes ?? read);
-      this.#progress = { bytes, totalBytes: input.totalBytes };
+      const bytes = Math.min(read, totalBytes ?? read);
+      this.#progress = { bytes, totalBytes };
       for (const listener of this.#listeners) listener(this.#progress);
     };
     report(0);
-    return new FileEnumerator(context, input, this.options.blockSize ?? DEFAULT_BLOCK_SIZE, report);
+    return new FileEnumerator(context, undealt, this.options.blockSize ?? DEFAULT_BLOCK_SIZE, report);
   }
 
   createReader(context: ReaderContext): SourceReader<FileSplit> {
@@ -65,21 +70,41 @@ export class FileSource implements Source<typeof RawReading.fields, FileSplit> {
   }
 }
 
+/** What has to be dealt yet: from a checkpoint, or all of it. Files that came into a directory since do not belong to the run. */
+interface Undealt {
+  readonly files: readonly InputFile[];
+  /** Offset in the first of them at which the next split begins; 0: at its beginning. */
+  readonly begin: number;
+  /** Of the whole input. */
+  readonly totalBytes: number | null;
+  /** Bytes of the splits that were dealt; what is unread of them its readers take away from it. */
+  readonly dealt: number;
+}
+
 class FileEnumerator implements Enumerator {
   readonly #context: EnumeratorContext<FileSplit>;
-  readonly #splits: Generator<FileSplit, void, void>;
+  readonly #undealt: Undealt;
+  readonly #splits: Generator<NextSplit, void, void>;
+  #position: FilePosition;
   readonly #report: (bytes: number) => void;
+  /** Bytes of the splits dealt before a restore. */
+  readonly #before: number;
+  #dealt: number;
   /** Bytes read by each reader. */
   readonly #bytes: number[] = [];
 
   constructor(
     context: EnumeratorContext<FileSplit>,
-    input: FileInput,
+    undealt: Undealt,
     blockSize: number,
     report: (bytes: number) => void,
   ) {
     this.#context = context;
-    this.#splits = splitFiles(input.files, context.parallelism, blockSize);
+    this.#undealt = undealt;
+    this.#before = undealt.dealt;
+    this.#dealt = undealt.dealt;
+    this.#position = { file: 0, begin: undealt.begin };
+    this.#splits = splitFiles(undealt.files, context.parallelism, blockSize, this.#position);
     this.#report = report;
   }
 
@@ -89,7 +114,11 @@ class FileEnumerator implements Enumerator {
     try {
       const next = this.#splits.next();
       if (next.done === true) this.#context.noMoreSplits(subtask);
-      else this.#context.assign(subtask, next.value);
+      else {
+        this.#position = next.value.next;
+        this.#dealt += bytesToRead(next.value.split);
+        this.#context.assign(subtask, next.value.split);
+      }
     } catch (error) {
       this.#context.fail(error);
     }
@@ -98,7 +127,13 @@ class FileEnumerator implements Enumerator {
   onReaderEvent(subtask: number, event: unknown): void {
     if (!isProgress(event)) return;
     this.#bytes[subtask] = event.bytes;
-    this.#report(this.#bytes.reduce((sum, bytes) => sum + bytes, 0));
+    this.#report(this.#bytes.reduce((sum, bytes) => sum + bytes, this.#before));
+  }
+
+  snapshot(): Undealt {
+    const { files, totalBytes } = this.#undealt;
+    const { file, begin } = this.#position;
+    return { files: files.slice(file), begin, totalBytes, dealt: this.#dealt };
   }
 
   close(): void {

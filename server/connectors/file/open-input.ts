@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { constants, gunzipSync } from 'node:zlib';
 import { messageOf, UsageError } from '#base/errors.ts';
 import { type CsvLayout, MAX_HEADER, readCsvHeader } from '../csv/csv-header.ts';
+import { type FileIdentity, identify } from './file-identity.ts';
 
 export type FileFormat = 'ndjson' | 'csv';
 
@@ -36,6 +37,8 @@ export interface InputFile {
   readonly gzip: boolean;
   /** Bytes on disk; null where nobody knows (standard input, pipes). */
   readonly size: number | null;
+  /** Null where `size` is. */
+  readonly identity: FileIdentity | null;
   /** Of a plain CSV file: its columns and where its first record starts. Streams bring theirs. */
   readonly csv: { readonly layout: CsvLayout; readonly begin: number } | null;
 }
@@ -64,7 +67,7 @@ function checkSize(what: string, value: number | undefined, largest: number): vo
   throw new UsageError(`The ${what} must be a whole number of bytes from 1 to ${largest}, not ${value}.`);
 }
 
-type FoundFile = Omit<InputFile, 'csv'>;
+type FoundFile = Omit<InputFile, 'csv' | 'identity'>;
 
 function listFiles({ path, format }: FileSourceOptions): FoundFile[] {
   if (path === '-') return [{ path, name: 'stdin', format: format ?? 'ndjson', gzip: false, size: null }];
@@ -104,7 +107,7 @@ function describe(path: string, stats: Stats, format: FileFormat | undefined): F
 }
 
 function checkFile(file: FoundFile): InputFile {
-  if (file.path === '-' || file.size === null) return { ...file, csv: null };
+  if (file.path === '-' || file.size === null) return { ...file, identity: null, csv: null };
   let fd: number;
   try {
     fd = openSync(file.path, 'r');
@@ -112,12 +115,13 @@ function checkFile(file: FoundFile): InputFile {
     throw unreadable(file.path, error);
   }
   try {
+    const identity = identify(fd);
     if (file.gzip) checkGzip(fd, file);
-    if (file.format !== 'csv' || file.gzip) return { ...file, csv: null };
+    if (file.format !== 'csv' || file.gzip) return { ...file, identity, csv: null };
     const head = readHead(fd, MAX_HEADER, file.path);
     const header = readCsvHeader(head, head.length < MAX_HEADER, file.name);
     if (header === null) throw new UsageError(`${file.name}: no CSV header in its first ${MAX_HEADER / 1024} KiB.`);
-    return { ...file, csv: { layout: header.layout, begin: header.end } };
+    return { ...file, identity, csv: { layout: header.layout, begin: header.end } };
   } finally {
     closeSync(fd);
   }

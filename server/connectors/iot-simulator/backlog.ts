@@ -8,12 +8,28 @@
 
 import type { Random } from '#base/random.ts';
 import type { ReadingRows } from './rows.ts';
+import { bytesOf, copyInto } from './typed-bytes.ts';
 
 const BY_OPTION = 1;
 const BY_INJECTION = 2;
 const NONE = -1;
 /** Numbers per reading: event time and three values. */
 const CELLS = 4;
+
+/** Plain data; readings of a device lie one behind the other, oldest first. */
+export interface BacklogState {
+  /** Device and who silences it, in turns. */
+  readonly silent: readonly number[];
+  /** Device and injection. */
+  readonly injection: readonly (readonly [device: number, injection: number])[];
+  readonly heldFor: readonly (readonly [injection: number, readings: number])[];
+  /** Device of each reading held (i32), and its cells (f64). */
+  readonly devices: Uint8Array;
+  readonly cells: Uint8Array;
+  readonly readings: number;
+  /** Devices that are back, in the order in which they deliver. */
+  readonly back: readonly number[];
+}
 
 export class Backlog {
   readonly #limit: number;
@@ -43,6 +59,46 @@ export class Backlog {
     this.#silent = new Uint8Array(devices);
     this.#head = new Int32Array(devices).fill(NONE);
     this.#tail = new Int32Array(devices).fill(NONE);
+  }
+
+  snapshot(): BacklogState {
+    const silent: number[] = [];
+    const devices = new Int32Array(this.#held);
+    const cells = new Float64Array(this.#held * CELLS);
+    let n = 0;
+    for (let device = 0; device < this.#devices; device++) {
+      const by = this.#silent[device] as number;
+      if (by !== 0) silent.push(device, by);
+      for (let slot = this.#head[device] as number; slot !== NONE; slot = this.#next[slot] as number, n++) {
+        devices[n] = device;
+        for (let i = 0; i < CELLS; i++) cells[n * CELLS + i] = this.#cells[slot * CELLS + i] as number;
+      }
+    }
+    return {
+      silent,
+      injection: [...this.#injection],
+      heldFor: [...this.#heldFor],
+      devices: bytesOf(devices),
+      cells: bytesOf(cells),
+      readings: n,
+      back: this.#back.slice(this.#backAt),
+    };
+  }
+
+  /** While it is empty. */
+  restore({ silent, injection, heldFor, devices, cells, readings, back }: BacklogState): void {
+    for (let at = 0; at < silent.length; at += 2) this.#mute(silent[at] as number, silent[at + 1] as number);
+    const deviceOf = new Int32Array(readings);
+    const values = new Float64Array(readings * CELLS);
+    copyInto(deviceOf, devices);
+    copyInto(values, cells);
+    for (let n = 0; n < readings; n++) {
+      const slot = this.#append(deviceOf[n] as number);
+      this.#cells.set(values.subarray(n * CELLS, (n + 1) * CELLS), slot * CELLS);
+    }
+    for (const [device, by] of injection) this.#injection.set(device, by);
+    for (const [by, held] of heldFor) this.#heldFor.set(by, held);
+    this.#back = [...back];
   }
 
   /** Readings held. */
@@ -175,20 +231,25 @@ export class Backlog {
   #hold(rows: ReadingRows, row: number): void {
     if (this.#held >= this.#limit) return;
     const device = rows.device[row] as number;
-    const slot = this.#slot();
-    const o = slot * CELLS;
+    const o = this.#append(device) * CELLS;
     this.#cells[o] = rows.eventTime[row] as number;
     this.#cells[o + 1] = rows.temperature[row] as number;
     this.#cells[o + 2] = rows.humidity[row] as number;
     this.#cells[o + 3] = rows.pressure[row] as number;
+    const injection = this.#injection.get(device);
+    if (injection !== undefined) this.#heldFor.set(injection, this.heldFor(injection) + 1);
+  }
+
+  /** Slot of one more reading of a device, behind those it has. */
+  #append(device: number): number {
+    const slot = this.#slot();
     this.#next[slot] = NONE;
     const tail = this.#tail[device] as number;
     if (tail === NONE) this.#head[device] = slot;
     else this.#next[tail] = slot;
     this.#tail[device] = slot;
     this.#held++;
-    const injection = this.#injection.get(device);
-    if (injection !== undefined) this.#heldFor.set(injection, this.heldFor(injection) + 1);
+    return slot;
   }
 
   #slot(): number {

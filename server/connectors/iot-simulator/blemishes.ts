@@ -3,10 +3,10 @@
  * Each draws from a generator of its own, so that one share does not change what another hits.
  */
 
-import type { Random } from '#base/random.ts';
+import type { Random, RandomState } from '#base/random.ts';
 import type { Dictionary } from '#engine/batch/dictionary.ts';
 import { MALFORMED_KINDS, type MalformedKind } from '#shared/injections.ts';
-import { Gap } from './gap.ts';
+import { Gap, type GapState } from './gap.ts';
 import { breakRow, kindInTurn } from './malformed.ts';
 import type { SimulatorOptions } from './options.ts';
 import type { ReadingRows } from './rows.ts';
@@ -23,7 +23,17 @@ export interface BlemishRandoms {
   readonly malformed: Random;
 }
 
+/** Which clocks are off follows from the options. */
+export interface BlemishesState {
+  readonly hot: GapState;
+  readonly late: GapState;
+  readonly malformed: GapState;
+  readonly malformedCount: number;
+  readonly randoms: readonly [hot: RandomState, late: RandomState, malformed: RandomState];
+}
+
 export class Blemishes {
+  readonly #randoms: BlemishRandoms;
   readonly #dictionary: Dictionary;
   readonly #behindMs: number;
   readonly #hot: Gap;
@@ -43,6 +53,7 @@ export class Blemishes {
     dictionary: Dictionary,
     random: BlemishRandoms,
   ) {
+    this.#randoms = random;
     this.#dictionary = dictionary;
     this.#behindMs = options.behindMs;
     this.#hot = new Gap(random.hot, options.hot);
@@ -60,6 +71,27 @@ export class Blemishes {
         : Int32Array.from({ length: devices }, () =>
             random.skew.next() < skew.share ? Math.round((random.skew.next() * 2 - 1) * skew.maxMs) : 0,
           );
+  }
+
+  snapshot(): BlemishesState {
+    const { hot, late, malformed } = this.#randoms;
+    return {
+      hot: this.#hot.snapshot(),
+      late: this.#late.snapshot(),
+      malformed: this.#malformed.snapshot(),
+      malformedCount: this.#malformedCount,
+      randoms: [hot.state(), late.state(), malformed.state()],
+    };
+  }
+
+  restore({ hot, late, malformed, malformedCount, randoms }: BlemishesState): void {
+    this.#hot.restore(hot);
+    this.#late.restore(late);
+    this.#malformed.restore(malformed);
+    this.#malformedCount = malformedCount;
+    this.#randoms.hot.restore(randoms[0]);
+    this.#randoms.late.restore(randoms[1]);
+    this.#randoms.malformed.restore(randoms[2]);
   }
 
   /** Whether rows need nothing but `break`. */

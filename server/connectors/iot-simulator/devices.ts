@@ -12,6 +12,13 @@ import type { ReadingRows } from './rows.ts';
 /** Names given to the dictionary in one step; some hundred microseconds. */
 const REGISTER_AT_ONCE = 4096;
 
+/** Which names are in use, as far as they do not follow from how many devices were replaced. */
+export interface DevicesState {
+  readonly replaced: number;
+  /** Index and number, in turns, of those that missed their turn. */
+  readonly odd: readonly number[];
+}
+
 export class Devices {
   readonly count: number;
   readonly #dictionary: Dictionary;
@@ -39,6 +46,35 @@ export class Devices {
     this.#number = Float64Array.from({ length: this.count }, (_, i) => split + i * splits);
     this.#codes = new Int32Array(this.count).fill(-1);
     this.#lazy = churning;
+  }
+
+  snapshot(): DevicesState {
+    const odd: number[] = [];
+    if (this.#replaced > 0) {
+      for (let i = 0; i < this.count; i++) {
+        const number = this.#number[i] as number;
+        if (number !== this.#numberInTurn(i)) odd.push(i, number);
+      }
+    }
+    return { replaced: this.#replaced, odd };
+  }
+
+  /** Before the first row. */
+  restore({ replaced, odd }: DevicesState): void {
+    this.#replaced = replaced;
+    for (let i = 0; i < this.count; i++) this.#number[i] = this.#numberInTurn(i);
+    for (let at = 0; at < odd.length; at += 2) this.#number[odd[at] as number] = odd[at + 1] as number;
+  }
+
+  /** Number of an index that was replaced whenever its turn came. */
+  #numberInTurn(index: number): number {
+    const times = Math.floor((this.#replaced - 1 - index) / this.count);
+    return times < 0 ? this.#split + index * this.#splits : this.#numberOf(index + times * this.count);
+  }
+
+  /** Number of the device that came with the n-th replacement. */
+  #numberOf(n: number): number {
+    return this.#devices + this.#split + this.#splits * n;
   }
 
   /** Code of index 0 when codes are consecutive in the order of indexes, else -1. */
@@ -103,7 +139,7 @@ export class Devices {
     this.#replaced += skip;
     for (let i = skip; i < times; i++) {
       const index = this.#replaced % this.count;
-      const number = this.#devices + this.#split + this.#splits * this.#replaced;
+      const number = this.#numberOf(this.#replaced);
       this.#replaced++;
       if (backlog.isSilent(index)) continue;
       this.#number[index] = number;

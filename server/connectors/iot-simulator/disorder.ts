@@ -85,6 +85,15 @@ export class Delays {
     for (let i = 0; i <= CELLS; i++) this.#quantiles[i] = Math.min(MAX_DELAY_MS, quantile(disorder, i / CELLS));
   }
 
+  /** Of the generator; the rest follows from the disorder. */
+  get state(): number {
+    return this.#state;
+  }
+
+  set state(state: number) {
+    this.#state = state;
+  }
+
   get kind(): Disorder['kind'] {
     return this.#disorder.kind;
   }

@@ -25,6 +25,17 @@ export interface SimulatorMemory {
   progress: InjectionListener;
 }
 
+/** Splits that are being read lie with the readers. */
+interface EnumeratorState {
+  readonly reading: readonly number[];
+  readonly changed: SettingsChange;
+  /** Running injections, and their events so far of readers that are done with them. */
+  readonly injections: readonly { readonly id: number; readonly settled: number }[];
+}
+
+/** Stands for readers of before a restore. */
+const BEFORE = -1;
+
 interface Tracked {
   /** Per subtask: events so far. */
   readonly counts: Map<number, number>;
@@ -35,10 +46,12 @@ interface Tracked {
 export class IotSimulatorEnumerator implements Enumerator {
   readonly #context: EnumeratorContext<SimulatorSplit>;
   readonly #memory: SimulatorMemory;
-  /** Splits that are still read, and by which subtask. */
-  readonly #reading = new Map<number, number>();
+  /** Splits that are still read, and by which subtask; null: it has not said so yet, behind a restore. */
+  readonly #reading = new Map<number, number | null>();
   /** Running injections; an entry goes when its last reader is done. */
   readonly #tracked = new Map<number, Tracked>();
+  /** Readers that have not answered, behind a restore. */
+  #silent = 0;
 
   constructor(context: EnumeratorContext<SimulatorSplit>, memory: SimulatorMemory) {
     this.#context = context;
@@ -46,18 +59,51 @@ export class IotSimulatorEnumerator implements Enumerator {
   }
 
   start(): void {
+    if (this.#context.restored !== null) {
+      this.#resume(this.#context.restored as EnumeratorState);
+      return;
+    }
     const { parallelism, clock } = this.#context;
     const startedAt = clock.now();
     for (let index = 0; index < this.#memory.splits; index++) {
       const subtask = index % parallelism;
       this.#reading.set(index, subtask);
-      this.#context.assign(subtask, { id: `simulator-${index}`, index, startedAt });
+      this.#context.assign(subtask, { id: `simulator-${index}`, index, startedAt, state: null, settled: [] });
     }
     const changed = this.#memory.changed();
     for (let subtask = 0; subtask < parallelism; subtask++) {
       this.#context.noMoreSplits(subtask);
       if (Object.keys(changed).length > 0) this.#send(subtask, { type: 'settings', ...changed });
     }
+  }
+
+  /** Settings are those of the checkpoint, and what was changed behind it stays so, as far as this process knows. */
+  #resume({ reading, changed, injections }: EnumeratorState): void {
+    const { parallelism } = this.#context;
+    const now: SettingsChange = { ...changed, ...this.#memory.changed() };
+    this.#memory.change(now);
+    const since = Object.entries(now).filter(([name, value]) => changed[name as keyof SettingsChange] !== value);
+    for (const split of reading) this.#reading.set(split, null);
+    for (const { id, settled } of injections) {
+      this.#tracked.set(id, { counts: new Map([[BEFORE, settled]]), open: new Set() });
+    }
+    this.#silent = parallelism;
+    for (let subtask = 0; subtask < parallelism; subtask++) {
+      this.#context.noMoreSplits(subtask);
+      if (since.length > 0) this.#send(subtask, { type: 'settings', ...Object.fromEntries(since) });
+      this.#send(subtask, { type: 'resumed' });
+    }
+  }
+
+  snapshot(): EnumeratorState {
+    return {
+      reading: [...this.#reading.keys()],
+      changed: this.#memory.changed(),
+      injections: [...this.#tracked].map(([id, { counts, open }]) => ({
+        id,
+        settled: [...counts].reduce((sum, [subtask, events]) => sum + (open.has(subtask) ? 0 : events), 0),
+      })),
+    };
   }
 
   /** All splits are dealt at the start. */
@@ -88,6 +134,10 @@ export class IotSimulatorEnumerator implements Enumerator {
       this.#reading.delete(event.split);
       return;
     }
+    if (event.type === 'reading') {
+      this.#answered(subtask, event.splits, event.injections);
+      return;
+    }
     const tracked = this.#tracked.get(event.id);
     if (tracked === undefined) return;
     tracked.counts.set(subtask, event.count);
@@ -100,9 +150,32 @@ export class IotSimulatorEnumerator implements Enumerator {
     for (const [id, tracked] of this.#tracked) this.#tell(id, tracked, true);
   }
 
+  #answered(subtask: number, splits: readonly number[], injections: readonly number[]): void {
+    for (const split of splits) this.#reading.set(split, subtask);
+    for (const id of injections) {
+      const tracked: Tracked = this.#tracked.get(id) ?? { counts: new Map(), open: new Set() };
+      tracked.open.add(subtask);
+      this.#tracked.set(id, tracked);
+    }
+    if (--this.#silent > 0) return;
+    // What nobody knows of has ended between the snapshots of this and of the readers.
+    for (const [split, reader] of this.#reading) if (reader === null) this.#reading.delete(split);
+    for (const [id, tracked] of this.#tracked) if (tracked.open.size === 0) this.#tell(id, tracked, true);
+  }
+
+  /** Subtasks that read something; all of them while some have not said what. */
+  #readers(): Set<number> {
+    const readers = new Set<number>();
+    for (const subtask of this.#reading.values()) {
+      if (subtask !== null) readers.add(subtask);
+      else for (let each = 0; each < this.#context.parallelism; each++) readers.add(each);
+    }
+    return readers;
+  }
+
   #inject(injection: RunningInjection): void {
     const lanes = [...this.#reading.keys()];
-    const subtasks = new Set(this.#reading.values());
+    const subtasks = this.#readers();
     const tracked: Tracked = { counts: new Map(), open: subtasks };
     this.#tracked.set(injection.id, tracked);
     if (subtasks.size === 0) {
@@ -121,7 +194,7 @@ export class IotSimulatorEnumerator implements Enumerator {
   }
 
   #sendToAll(order: ReaderOrder): void {
-    for (const subtask of new Set(this.#reading.values())) this.#send(subtask, order);
+    for (const subtask of this.#readers()) this.#send(subtask, order);
   }
 
   #send(subtask: number, order: ReaderOrder): void {

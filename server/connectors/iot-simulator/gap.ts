@@ -8,6 +8,12 @@
 
 import type { Random } from '#base/random.ts';
 
+/** The generator's state is kept by whoever owns it. */
+export interface GapState {
+  readonly share: number;
+  readonly left: number;
+}
+
 export class Gap {
   readonly #random: Random;
   #logMiss = 0;
@@ -30,6 +36,17 @@ export class Gap {
     this.#share = share;
     this.#logMiss = Math.log1p(-share);
     this.#left = this.#draw();
+  }
+
+  snapshot(): GapState {
+    return { share: this.#share, left: this.#left };
+  }
+
+  /** Draws nothing. */
+  restore({ share, left }: GapState): void {
+    this.#share = share;
+    this.#logMiss = Math.log1p(-share);
+    this.#left = left;
   }
 
   /** First pick at or after row `from`. */

@@ -6,7 +6,7 @@
  */
 
 import type { Random } from '#base/random.ts';
-import { Gap } from './gap.ts';
+import { Gap, type GapState } from './gap.ts';
 import type { RunningInjection } from './messages.ts';
 
 /** A run of numbered events to be added: `first`, `first + stride`, … */
@@ -19,16 +19,16 @@ export interface Addition {
 
 class Adding {
   readonly injection: RunningInjection;
-  readonly #lane: number;
-  readonly #lanes: number;
+  readonly lane: number;
+  readonly lanes: number;
   readonly #total: number;
   readonly #mine: number;
   made = 0;
 
   constructor(injection: RunningInjection, lane: number, lanes: number) {
     this.injection = injection;
-    this.#lane = lane;
-    this.#lanes = lanes;
+    this.lane = lane;
+    this.lanes = lanes;
     const { strength, durationMs } = injection;
     this.#total = durationMs === 0 ? strength : Math.round((strength * durationMs) / 1000);
     this.#mine = this.#upTo(this.#total);
@@ -55,7 +55,7 @@ class Adding {
   }
 
   take(count: number): Addition {
-    const addition = { injection: this.injection, first: this.#number, stride: this.#lanes, count };
+    const addition = { injection: this.injection, first: this.#number, stride: this.lanes, count };
     this.made += count;
     return addition;
   }
@@ -68,12 +68,12 @@ class Adding {
 
   /** Number of the next event. */
   get #number(): number {
-    return this.#lane + this.made * this.#lanes;
+    return this.lane + this.made * this.lanes;
   }
 
   /** How many of the numbers below `end` are in this lane. */
   #upTo(end: number): number {
-    return Math.max(0, Math.ceil((end - this.#lane) / this.#lanes));
+    return Math.max(0, Math.ceil((end - this.lane) / this.lanes));
   }
 }
 
@@ -87,6 +87,17 @@ interface Changing {
   affected: number;
   begun: boolean;
 }
+
+/** Of one injection in one split; the random numbers are kept by the split. */
+export type InjectionState =
+  | { readonly injection: RunningInjection; readonly lane: number; readonly lanes: number; readonly made: number }
+  | {
+      readonly injection: RunningInjection;
+      readonly gap: GapState | null;
+      readonly devices: number;
+      readonly affected: number;
+      readonly begun: boolean;
+    };
 
 export class SplitInjections {
   readonly #random: Random;
@@ -109,6 +120,28 @@ export class SplitInjections {
       affected: 0,
       begun: false,
     });
+  }
+
+  snapshot(): InjectionState[] {
+    return [
+      ...[...this.#adding.values()].map(({ injection, lane, lanes, made }) => ({ injection, lane, lanes, made })),
+      ...[...this.#changing.values()].map((changing) => ({ ...changing, gap: changing.gap?.snapshot() ?? null })),
+    ];
+  }
+
+  restore(states: readonly InjectionState[]): void {
+    for (const state of states) {
+      const { injection } = state;
+      if ('lane' in state) {
+        const adding = new Adding(injection, state.lane, state.lanes);
+        adding.made = state.made;
+        this.#adding.set(injection.id, adding);
+        continue;
+      }
+      const gap = state.gap === null ? null : new Gap(this.#random, state.gap.share);
+      if (state.gap !== null) gap?.restore(state.gap);
+      this.#changing.set(injection.id, { ...state, gap });
+    }
   }
 
   /** Whether anything is going on that concerns this split. */

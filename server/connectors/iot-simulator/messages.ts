@@ -9,12 +9,17 @@ import { INJECTIONS, type Injection, MALFORMED_KINDS } from '#shared/injections.
 import type { SimulatorSettings } from '#shared/live.ts';
 import { parseDisorder } from './disorder.ts';
 import { checkRate, checkShare } from './options.ts';
+import type { StreamState } from './split-stream.ts';
 
 export interface SimulatorSplit extends Split {
   /** 0 … splits - 1. */
   readonly index: number;
   /** Wall time at which the job started, the same for all splits. */
   readonly startedAt: number;
+  /** Null: from the beginning. */
+  readonly state: StreamState | null;
+  /** Events of injections that its reader counted for splits that are done with them, by injection. */
+  readonly settled: readonly (readonly [id: number, events: number])[];
 }
 
 /** What may change while it runs; absent: stays as it is. `rate` null means max. */
@@ -41,13 +46,17 @@ export type ReaderOrder =
       /** Splits that take part: the n-th of them makes every n-th event, so that together they make exactly as many as were asked for. */
       readonly lanes: readonly number[];
     }
-  | { readonly type: 'stop'; readonly id: number };
+  | { readonly type: 'stop'; readonly id: number }
+  /** Asks for `reading`. */
+  | { readonly type: 'resumed' };
 
 /** From readers to the enumerator. */
 export type ReaderNews =
   /** `count`: events of this reader since the injection began. After `done` nothing more comes. */
   | { readonly type: 'affected'; readonly id: number; readonly count: number; readonly done: boolean }
-  | { readonly type: 'split-finished'; readonly split: number };
+  | { readonly type: 'split-finished'; readonly split: number }
+  /** Splits and injections that came back to this reader when the job went on. */
+  | { readonly type: 'reading'; readonly splits: readonly number[]; readonly injections: readonly number[] };
 
 /** Reads what came from outside; throws a UsageError that says what is wrong with it. */
 export function checkControl(event: unknown): ControlEvent {
@@ -129,9 +138,9 @@ function isObject(value: unknown): value is Record<string, unknown> {
 
 /** Whether an event from the enumerator is one of its orders; both ends are this connector, so the type says it all. */
 export function isOrder(event: unknown): event is ReaderOrder {
-  return isObject(event) && (event.type === 'settings' || event.type === 'inject' || event.type === 'stop');
+  return isObject(event) && ['settings', 'inject', 'stop', 'resumed'].includes(event.type as string);
 }
 
 export function isNews(event: unknown): event is ReaderNews {
-  return isObject(event) && (event.type === 'affected' || event.type === 'split-finished');
+  return isObject(event) && ['affected', 'split-finished', 'reading'].includes(event.type as string);
 }

@@ -21,6 +21,14 @@ export class NoiseProfile implements Profile {
     this.#state = seed | 0;
   }
 
+  get state(): number {
+    return this.#state;
+  }
+
+  set state(state: number) {
+    this.#state = state;
+  }
+
   setDisorder(disorder: Disorder): boolean {
     const own = disorder.kind === 'uniform' && disorder.maxMs === OWN_DELAY_MS;
     this.#mask = own ? OWN_DELAY_MS - 1 : 0;

@@ -3,13 +3,23 @@
  * its backlog, and so on. When which device changes is drawn from the seed; the next change of all is the top of a heap.
  */
 
-import type { Random } from '#base/random.ts';
+import type { Random, RandomState } from '#base/random.ts';
 import type { Backlog } from './backlog.ts';
+import { bytesOf, copyInto } from './typed-bytes.ts';
 
 /** Mean time between two silences of a flaky device, ms of event time. */
 const MEAN_ONLINE_MS = 300_000;
 const MIN_SILENCE_MS = 5000;
 const MAX_SILENCE_MS = 60_000;
+
+export interface OutagesState {
+  readonly random: RandomState;
+  /** The heap: f64 times, i32 devices. */
+  readonly time: Uint8Array;
+  readonly device: Uint8Array;
+  /** Devices that are out. */
+  readonly out: readonly number[];
+}
 
 export class Outages {
   readonly #backlog: Backlog;
@@ -28,6 +38,19 @@ export class Outages {
     this.#time = Float64Array.from(flaky, () => start + random.exponential() * MEAN_ONLINE_MS);
     this.#isOut = new Uint8Array(devices);
     for (let i = (flaky.length >> 1) - 1; i >= 0; i--) this.#sink(i);
+  }
+
+  snapshot(): OutagesState {
+    const out: number[] = [];
+    for (let d = 0; d < this.#isOut.length; d++) if (this.#isOut[d] !== 0) out.push(d);
+    return { random: this.#random.state(), time: bytesOf(this.#time), device: bytesOf(this.#device), out };
+  }
+
+  restore({ random, time, device, out }: OutagesState): void {
+    this.#random.restore(random);
+    copyInto(this.#time, time);
+    copyInto(this.#device, device);
+    for (const d of out) this.#isOut[d] = 1;
   }
 
   /** Event time of the next change, Infinity if there is none. */

@@ -28,6 +28,12 @@ export class Pace {
     return this.#next;
   }
 
+  /** Where it was at a checkpoint; `perSecond`: the rate in force then. */
+  restore(perSecond: number | null, next: number): void {
+    this.#perMs = perSecond === null ? Number.POSITIVE_INFINITY : perSecond / 1000;
+    this.#next = next;
+  }
+
   /** Wall time, whole ms, at which the next row is due; not later than it can be as seen from now. */
   nextAt(now: number): number {
     if (this.#perMs === Number.POSITIVE_INFINITY) return now;

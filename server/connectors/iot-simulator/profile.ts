@@ -6,6 +6,8 @@ import type { Timeline } from './pace.ts';
 import type { ReadingRows } from './rows.ts';
 
 export interface Profile {
+  /** Of its generator: what is drawn next. Everything else follows from the options, the rows and their times. */
+  state: number;
   /** Offers the delays that are in force from now on; true: `values` draws them itself. */
   setDisorder(disorder: Disorder): boolean;
   /**

@@ -44,7 +44,10 @@ export class IotSimulatorReader implements SourceReader<SimulatorSplit> {
   }
 
   addSplit(split: SimulatorSplit, index: number): void {
-    this.#splits.push(new SplitStream(split, index, this.#options, this.#context.dictionary));
+    const stream = new SplitStream(split, index, this.#options, this.#context.dictionary);
+    this.#splits.push(stream);
+    for (const { id } of stream.injections.all()) this.#progressOf(id);
+    for (const [id, events] of split.settled) this.#progressOf(id).settled += events;
     this.#context.wake();
   }
 
@@ -74,6 +77,13 @@ export class IotSimulatorReader implements SourceReader<SimulatorSplit> {
     return Poll.WAIT;
   }
 
+  /** In the order of their turns. A split is there until its last rows have been processed (`#retire`). */
+  snapshot(): readonly SimulatorSplit[] {
+    const inTurn = [...this.#splits.slice(this.#turn), ...this.#splits.slice(0, this.#turn)];
+    const settled = [...this.#injections].map(([id, progress]): [number, number] => [id, progress.settled]);
+    return inTurn.map((stream, i) => ({ ...stream.split, state: stream.snapshot(), settled: i === 0 ? settled : [] }));
+  }
+
   onEvent(event: unknown): void {
     if (isOrder(event)) this.#obey(event);
   }
@@ -90,7 +100,7 @@ export class IotSimulatorReader implements SourceReader<SimulatorSplit> {
         for (const stream of this.#splits) stream.change(order, now);
         break;
       case 'inject':
-        this.#injections.set(order.injection.id, { settled: 0, reported: 0 });
+        this.#progressOf(order.injection.id);
         for (const stream of this.#splits) {
           const lane = order.lanes.indexOf(stream.split.index);
           if (lane >= 0 && !stream.finished) stream.injections.start(order.injection, lane, order.lanes.length);
@@ -102,6 +112,13 @@ export class IotSimulatorReader implements SourceReader<SimulatorSplit> {
         if (!this.#injections.has(order.id)) return;
         for (const stream of this.#splits) this.#settle(stream, order.id);
         this.#report(order.id, true);
+        break;
+      case 'resumed':
+        this.#send({
+          type: 'reading',
+          splits: this.#splits.map((stream) => stream.split.index),
+          injections: [...this.#injections.keys()],
+        });
         break;
     }
     this.#context.wake();
@@ -136,6 +153,12 @@ export class IotSimulatorReader implements SourceReader<SimulatorSplit> {
         this.#reportedAt = now;
       }
     }
+  }
+
+  #progressOf(id: number): Progress {
+    const progress = this.#injections.get(id) ?? { settled: 0, reported: 0 };
+    this.#injections.set(id, progress);
+    return progress;
   }
 
   #settle(stream: SplitStream, id: number): void {

@@ -10,22 +10,22 @@
  * take effect from the next batch on.)
  */
 
-import { Random } from '#base/random.ts';
+import { Random, type RandomState } from '#base/random.ts';
 import type { Dictionary } from '#engine/batch/dictionary.ts';
 import type { RecordBatch } from '#engine/batch/record-batch.ts';
-import { Backlog } from './backlog.ts';
-import { Blemishes } from './blemishes.ts';
-import { Devices, Round } from './devices.ts';
-import { Delays, type Disorder, parseDisorder } from './disorder.ts';
-import { type Addition, SplitInjections } from './injections.ts';
+import { Backlog, type BacklogState } from './backlog.ts';
+import { Blemishes, type BlemishesState } from './blemishes.ts';
+import { Devices, type DevicesState, Round } from './devices.ts';
+import { Delays, type Disorder, formatDisorder, parseDisorder } from './disorder.ts';
+import { type Addition, type InjectionState, SplitInjections } from './injections.ts';
 import type { SettingsChange, SimulatorSplit } from './messages.ts';
 import { NoiseProfile } from './noise.ts';
 import type { SimulatorOptions } from './options.ts';
-import { Outages } from './outages.ts';
+import { Outages, type OutagesState } from './outages.ts';
 import { Timeline } from './pace.ts';
 import type { Profile } from './profile.ts';
 import { ReadingRows } from './rows.ts';
-import { Tempo } from './tempo.ts';
+import { Tempo, type TempoState } from './tempo.ts';
 import { WeatherProfile } from './weather.ts';
 
 /** Readings of silent devices held back, over all splits: about 40 MB at most. */
@@ -46,6 +46,25 @@ const Stream = {
   COUNT: 8,
 } as const;
 
+/** Everything that does not follow from options and seed; plain data. */
+export interface StreamState {
+  readonly made: number;
+  readonly offset: number;
+  readonly nextChurn: number;
+  /** Device that reported last. */
+  readonly round: number;
+  readonly devices: DevicesState;
+  readonly profile: number;
+  readonly tempo: TempoState;
+  readonly backlog: BacklogState;
+  readonly outages: OutagesState | null;
+  readonly blemishes: BlemishesState;
+  readonly disorder: string;
+  readonly delays: number;
+  readonly injections: readonly InjectionState[];
+  readonly injected: RandomState;
+}
+
 export class SplitStream {
   readonly split: SimulatorSplit;
   /** Index that the reader was given for the split. */
@@ -63,6 +82,7 @@ export class SplitStream {
   readonly #outages: Outages | null;
   readonly #blemishes: Blemishes;
   readonly #injectedRandom: Random;
+  #disordered: Disorder;
   #delays: Delays;
   /** Rows made, held back and lost ones included: the row number on the timeline. */
   #made = 0;
@@ -77,7 +97,7 @@ export class SplitStream {
   constructor(split: SimulatorSplit, index: number, options: SimulatorOptions, dictionary: Dictionary) {
     const s = split.index;
     const random = (stream: number) => new Random(options.seed, s * Stream.COUNT + stream);
-    this.split = split;
+    this.split = { ...split, state: null, settled: [] };
     this.index = index;
     this.#options = options;
     this.#dictionary = dictionary;
@@ -88,6 +108,7 @@ export class SplitStream {
       options.profile === 'noise'
         ? new NoiseProfile(random(Stream.VALUES).int32())
         : new WeatherProfile(options.seed, s * Stream.COUNT + Stream.VALUES, devices);
+    this.#disordered = options.disorder;
     this.#delays = this.#delayedBy(options.disorder);
     this.#tempo = new Tempo(options, split);
     const { start } = this.#tempo;
@@ -105,6 +126,45 @@ export class SplitStream {
     this.injections = new SplitInjections(this.#injectedRandom);
     this.#churnMs = options.churn > 0 ? (options.splits * 1000) / options.churn : Number.POSITIVE_INFINITY;
     this.#nextChurn = start + this.#churnMs * ((s + 1) / options.splits);
+    if (split.state !== null) this.#restore(split.state);
+  }
+
+  /** As of now, between two batches. Costs what is held back and out of turn, not what there is. */
+  snapshot(): StreamState {
+    return {
+      made: this.#made,
+      offset: this.#offset,
+      nextChurn: this.#nextChurn,
+      round: this.#round.at,
+      devices: this.#devices.snapshot(),
+      profile: this.#profile.state,
+      tempo: this.#tempo.snapshot(),
+      backlog: this.#backlog.snapshot(),
+      outages: this.#outages?.snapshot() ?? null,
+      blemishes: this.#blemishes.snapshot(),
+      disorder: formatDisorder(this.#disordered),
+      delays: this.#delays.state,
+      injections: this.injections.snapshot(),
+      injected: this.#injectedRandom.state(),
+    };
+  }
+
+  #restore(state: StreamState): void {
+    this.#made = state.made;
+    this.#offset = state.offset;
+    this.#nextChurn = state.nextChurn;
+    this.#round.at = state.round;
+    this.#devices.restore(state.devices);
+    this.#setDisorder(parseDisorder(state.disorder));
+    this.#delays.state = state.delays;
+    this.#profile.state = state.profile;
+    this.#tempo.restore(state.tempo);
+    this.#backlog.restore(state.backlog);
+    if (state.outages !== null) this.#outages?.restore(state.outages);
+    this.#blemishes.restore(state.blemishes);
+    this.injections.restore(state.injections);
+    // What was built anew has drawn from it.
+    this.#injectedRandom.restore(state.injected);
   }
 
   /** Every row has been put out. */
@@ -131,7 +191,7 @@ export class SplitStream {
   change(settings: SettingsChange, now: number): void {
     if (settings.malformed !== undefined) this.#blemishes.setMalformed(settings.malformed);
     if (settings.late !== undefined) this.#blemishes.setLate(settings.late);
-    if (settings.disorder !== undefined) this.#delays = this.#delayedBy(parseDisorder(settings.disorder));
+    if (settings.disorder !== undefined) this.#setDisorder(parseDisorder(settings.disorder));
     if (settings.rate !== undefined) this.#tempo.setRate(settings.rate, this.#made, now);
   }
 
@@ -321,6 +381,11 @@ export class SplitStream {
   #count(id: number): void {
     const held = this.#backlog.heldFor(id);
     if (held > 0) this.injections.setAffected(id, held);
+  }
+
+  #setDisorder(disorder: Disorder): void {
+    this.#disordered = disorder;
+    this.#delays = this.#delayedBy(disorder);
   }
 
   #delayedBy(disorder: Disorder): Delays {

@@ -12,6 +12,14 @@ import type { SimulatorSplit } from './messages.ts';
 import type { SimulatorOptions } from './options.ts';
 import { Pace, Timeline } from './pace.ts';
 
+export interface TempoState {
+  readonly rate: number | null;
+  readonly factor: number;
+  /** Wall time at which the next row is due. */
+  readonly next: number;
+  readonly timeline: { readonly origin: number; readonly index: number; readonly step: number };
+}
+
 export class Tempo {
   /** Event time of rows; row numbers count all rows made. */
   readonly timeline: Timeline;
@@ -35,6 +43,19 @@ export class Tempo {
     this.#pace = new Pace(rate === null ? null : rate / splits, split.startedAt + phase);
     const first = rate === null ? split.index / tick : phase * speed;
     this.timeline = new Timeline(this.start + first, this.#stepMs());
+  }
+
+  snapshot(): TempoState {
+    const { origin, index, step } = this.timeline;
+    return { rate: this.#rate, factor: this.#factor, next: this.#pace.next, timeline: { origin, index, step } };
+  }
+
+  /** Rows that were due while nobody asked are made up for as after any other pause. */
+  restore({ rate, factor, next, timeline }: TempoState): void {
+    this.#rate = rate;
+    this.#factor = factor;
+    this.#pace.restore(this.#perSecond(), next);
+    this.timeline.rebase(timeline.index, timeline.origin, timeline.step);
   }
 
   /** Event time at which the stream starts. */
@@ -90,8 +111,13 @@ export class Tempo {
   }
 
   #apply(n: number, now: number): void {
-    this.#pace.setRate(this.#rate === null ? null : (this.#rate * this.#factor) / this.#options.splits, now);
+    this.#pace.setRate(this.#perSecond(), now);
     this.timeline.setStep(n, this.#stepMs());
+  }
+
+  /** Rows of this split per second; null: max. */
+  #perSecond(): number | null {
+    return this.#rate === null ? null : (this.#rate * this.#factor) / this.#options.splits;
   }
 
   /** ms of event time per row while event time goes by rows. */

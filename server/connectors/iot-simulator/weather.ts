@@ -63,6 +63,14 @@ export class WeatherProfile implements Profile {
     }
   }
 
+  get state(): number {
+    return this.#state;
+  }
+
+  set state(state: number) {
+    this.#state = state;
+  }
+
   setDisorder(): boolean {
     return false;
   }

@@ -13,7 +13,12 @@ import {
   type Split,
 } from '#engine/io/source.ts';
 
-export class RowsSource<F extends Fields> implements Source<F, Split> {
+interface RowsSplit extends Split {
+  /** Number of the next row. */
+  readonly next: number;
+}
+
+export class RowsSource<F extends Fields> implements Source<F, RowsSplit> {
   readonly schema: Schema<F>;
   readonly bounded = true;
   readonly #rows: readonly Row<F>[];
@@ -26,29 +31,31 @@ export class RowsSource<F extends Fields> implements Source<F, Split> {
     this.#timeOf = timeOf;
   }
 
-  createEnumerator(context: EnumeratorContext<Split>): Enumerator {
+  createEnumerator(context: EnumeratorContext<RowsSplit>): Enumerator {
     return {
       start: () => {
-        context.assign(0, { id: 'rows' });
+        if (context.restored === null) context.assign(0, { id: 'rows', next: 0 });
         for (let subtask = 0; subtask < context.parallelism; subtask++) context.noMoreSplits(subtask);
       },
       onSplitRequest: () => {},
+      snapshot: () => 'dealt',
       close: () => {},
     };
   }
 
-  createReader(context: ReaderContext): SourceReader<Split> {
+  createReader(context: ReaderContext): SourceReader<RowsSplit> {
     return new RowsReader(context, makeRowWriter(this.schema, 'rows'), this.#rows, this.#timeOf);
   }
 }
 
-class RowsReader<F extends Fields> implements SourceReader<Split> {
+class RowsReader<F extends Fields> implements SourceReader<RowsSplit> {
   readonly wakeAt = Number.POSITIVE_INFINITY;
   readonly #context: ReaderContext;
   readonly #write: RowWriter;
   readonly #rows: readonly Row<F>[];
   readonly #timeOf: (row: Row<F>) => number;
-  #split = -1;
+  #split: RowsSplit | null = null;
+  #index = -1;
   #next = 0;
   #complete = false;
 
@@ -59,8 +66,10 @@ class RowsReader<F extends Fields> implements SourceReader<Split> {
     this.#timeOf = timeOf;
   }
 
-  addSplit(_split: Split, index: number): void {
-    this.#split = index;
+  addSplit(split: RowsSplit, index: number): void {
+    this.#split = split;
+    this.#index = index;
+    this.#next = split.next;
     this.#context.wake();
   }
 
@@ -70,7 +79,7 @@ class RowsReader<F extends Fields> implements SourceReader<Split> {
   }
 
   poll(batch: RecordBatch): Poll {
-    if (this.#split < 0) return this.#complete ? Poll.END : Poll.WAIT;
+    if (this.#split === null) return this.#complete ? Poll.END : Poll.WAIT;
     const size = Math.min(batch.capacity, this.#rows.length - this.#next);
     for (let k = 0; k < size; k++) {
       const row = this.#rows[this.#next + k] as Row<F>;
@@ -78,13 +87,17 @@ class RowsReader<F extends Fields> implements SourceReader<Split> {
       batch.time[k] = this.#timeOf(row);
     }
     batch.size = size;
-    batch.split = this.#split;
+    batch.split = this.#index;
     this.#next += size;
     if (this.#next === this.#rows.length) {
-      this.#context.splitFinished(this.#split);
-      this.#split = -1;
+      this.#context.splitFinished(this.#index);
+      this.#split = null;
     }
     return Poll.MORE;
+  }
+
+  snapshot(): readonly RowsSplit[] {
+    return this.#split === null ? [] : [{ ...this.#split, next: this.#next }];
   }
 
   close(): void {}

@@ -58,7 +58,7 @@ export interface Enumerator {
   /** From a reader's `ReaderContext.send`. */
   onReaderEvent?(subtask: number, event: unknown): void;
   /** Plain data: what is not assigned yet, and whatever `onControl` has changed. What it assigned before belongs to the readers. */
-  snapshot?(): unknown;
+  snapshot(): unknown;
   close(): void;
 }
 
@@ -111,7 +111,7 @@ export interface SourceReader<S extends Split = Split> {
    * Every split that is not read to its end, as it goes on behind the last row that was polled: plain data with the split's own `id`. Given to
    * `addSplit` of any reader, in another process too, it gives the very rows that were still to come. Called between polls.
    */
-  snapshot?(): readonly S[];
+  snapshot(): readonly S[];
   /** The dictionary was swept: forget every code that you did not hold. */
   onDictionarySwept?(): void;
   /** From the enumerator's `EnumeratorContext.send`. */

@@ -134,6 +134,7 @@ export class AsyncWaitOperator extends Operator {
   }
 
   override restore(snapshots: readonly OperatorSnapshot[]): void {
+    super.restore(snapshots);
     const { items, watermark } = loadInFlight(this.context.inputSchema as Schema, snapshots, this.context);
     this.#restored = items;
     this.#watermark = watermark;

@@ -14,6 +14,8 @@ export class ChainedOperator implements Consumer {
   readonly #output: Output;
   readonly #cells: Float64Array;
   readonly #latency: LatencyRecorder | null;
+  /** The input has had a watermark since the start. */
+  #announced = false;
   #phase: 'running' | 'ending' | 'flushing' | 'ended' = 'running';
 
   /** `output`: the main one, which is ready only if the side outputs are too. */
@@ -50,10 +52,18 @@ export class ChainedOperator implements Consumer {
     this.operator.processBatch(batch, input);
   }
 
+  /**
+   * Behind a restore those of the input begin anew: the first one, however low, tells everybody downstream the restored one again, and none
+   * below it takes the operator back.
+   */
   watermark(watermark: number, ingestedAt = NEVER_INGESTED): void {
-    this.#cells[OperatorCell.INPUT_WATERMARK] = watermark;
+    const last = this.#cells[OperatorCell.INPUT_WATERMARK] as number;
+    if (watermark < last && this.#announced) return;
+    this.#announced = true;
+    const risen = Math.max(watermark, last);
+    this.#cells[OperatorCell.INPUT_WATERMARK] = risen;
     this.#output.ingestedAt = ingestedAt;
-    this.operator.processWatermark(watermark);
+    this.operator.processWatermark(risen);
   }
 
   idle(idle: boolean): void {

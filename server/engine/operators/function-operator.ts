@@ -8,7 +8,7 @@ import type { RecordBatch } from '../batch/record-batch.ts';
 import type { Schema } from '../batch/schema.ts';
 import { BroadcastStates } from '../state/broadcast-states.ts';
 import type { StateDescriptor } from '../state/descriptors.ts';
-import { loadKeyed, restoredWatermark, saveKeyed } from '../state/keyed-snapshot.ts';
+import { loadKeyed, saveKeyed } from '../state/keyed-snapshot.ts';
 import type { Eventually, KeyedStateBackend } from '../state/keyed-state.ts';
 import { OperatorLists } from '../state/operator-lists.ts';
 import type { OperatorSnapshot } from '../state/snapshot.ts';
@@ -202,11 +202,11 @@ export class FunctionOperator extends Operator {
   }
 
   override restore(snapshots: readonly OperatorSnapshot[]): void {
+    super.restore(snapshots);
     this.#restored = snapshots;
     this.#lists.load(snapshots);
     this.#broadcast.load(snapshots, this.context.subtask);
-    this.#call.watermark = restoredWatermark(snapshots);
-    this.#forwarded = this.#call.watermark;
+    this.#call.watermark = this.inputWatermark;
   }
 
   override close(): void {

@@ -128,10 +128,11 @@ export abstract class Operator {
 
   /**
    * Takes over state: called once, between `open` and `start`, with the snapshots that all subtasks of this operator gave at one point of the
-   * stream, in the order of subtasks, at whatever parallelism. Each subtask keeps the key groups that are its own.
+   * stream, in the order of subtasks, at whatever parallelism. Each subtask keeps the key groups that are its own. Here it takes its watermark
+   * (`inputWatermark`), which no later one of the input is below; downstream knows it again with the first that comes.
    */
   restore(snapshots: readonly OperatorSnapshot[]): void {
-    this.context.cells[OperatorCell.INPUT_WATERMARK] = restoredWatermark(snapshots);
+    this.context.cells[OperatorCell.INPUT_WATERMARK] = restoredWatermark(snapshots, this.context);
   }
 
   /** That checkpoint is complete, and so is whatever belongs to the ones before: the news of some may have been lost (`flink-reference` §4.2). */

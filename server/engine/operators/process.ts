@@ -15,7 +15,6 @@ import { Dictionary } from '../batch/dictionary.ts';
 import { RecordBatch } from '../batch/record-batch.ts';
 import type { Fields, Row, Schema } from '../batch/schema.ts';
 import type { StateDescriptor } from '../state/descriptors.ts';
-import { restoredWatermark } from '../state/keyed-snapshot.ts';
 import type { ListState } from '../state/keyed-state.ts';
 import { OperatorLists } from '../state/operator-lists.ts';
 import type { OperatorSnapshot } from '../state/snapshot.ts';
@@ -318,8 +317,9 @@ export class ProcessOperator extends Operator {
   }
 
   override restore(snapshots: readonly OperatorSnapshot[]): void {
+    super.restore(snapshots);
     this.#lists.load(snapshots);
-    this.#state.watermark = restoredWatermark(snapshots);
+    this.#state.watermark = this.inputWatermark;
   }
 
   override close(): void {

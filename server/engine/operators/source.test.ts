@@ -21,12 +21,13 @@ function open(steps: ((batch: Parameters<SourceReader['poll']>[0], context: Read
   const source: Source<typeof S.fields, Split> = {
     schema: S,
     bounded: true,
-    createEnumerator: () => ({ start() {}, onSplitRequest() {}, close() {} }),
+    createEnumerator: () => ({ start() {}, onSplitRequest() {}, snapshot: () => null, close() {} }),
     createReader: (context) => ({
       addSplit: (split, index) => told.push(`${split.id}=${index}`),
       noMoreSplits: () => told.push('no more'),
       poll: (batch) => (steps.shift() ?? (() => Poll.WAIT))(batch, context),
       wakeAt: 77,
+      snapshot: () => [{ id: 'a', next: 7 } as Split],
       onEvent: (event) => told.push(`event ${event}`),
       onDictionarySwept: () => told.push('swept'),
       close: () => told.push('close'),
@@ -152,6 +153,38 @@ describe('the source operator', () => {
       drifts: () => {},
     });
     expect([operator.poll(), operator.poll()]).toEqual([Poll.MORE, Poll.WAIT]);
+  });
+
+  it('SR13 a snapshot holds what the reader still has, and a restored reader gets it back before its first poll', () => {
+    const { operator, consumer, splits } = open([row(1, 0, (c) => c.splitFinished(0))]);
+    operator.addSplit({ id: 'done' });
+    consumer.credits = 1;
+    operator.poll();
+    expect([...splits.active]).toEqual([0]);
+    consumer.credits = 1;
+    const snapshot = operator.snapshot();
+    // Its last rows are through, so that nothing behind the operator counts it any more.
+    expect([...splits.active]).toEqual([]);
+    const again = open([]);
+    again.operator.restore([snapshot]);
+    expect(again.told).toEqual([]);
+    again.operator.start();
+    expect([again.told, again.operator.snapshot()]).toEqual([['a=0'], snapshot]);
+  });
+
+  it('SR10 a stopped source has no splits, and ends again at once; at another parallelism if all had', () => {
+    const [stopped, running] = [open([]).operator, open([]).operator];
+    stopped.stop();
+    const states = [stopped.snapshot(), running.snapshot()];
+    const restored = (snapshots: typeof states) => {
+      const { operator, told } = open([]);
+      operator.restore(snapshots);
+      operator.start();
+      return [operator.poll(), told];
+    };
+    expect(restored(states.slice(0, 1))).toEqual([Poll.END, []]);
+    expect(restored(states)).toEqual([Poll.WAIT, ['a=0']]);
+    expect(restored([stopped.snapshot(), stopped.snapshot()])).toEqual([Poll.END, []]);
   });
 
   it('SP5 rows of the poll that says it is the end count', () => {

@@ -1,6 +1,8 @@
 /**
  * The head of a source task: polls a reader into batches, one split at a time. It has no input, so the task calls `poll` instead of
- * `processBatch` whenever its outputs are ready. Splits and how far they have been read are no part of snapshots yet.
+ * `processBatch` whenever its outputs are ready.
+ *
+ * A snapshot holds the splits as they go on behind the last row that was emitted, and whether the input has ended.
  */
 
 import type { Clock } from '#base/clock.ts';
@@ -9,6 +11,9 @@ import { RecordBatch } from '../batch/record-batch.ts';
 import type { Fields } from '../batch/schema.ts';
 import { Poll, type Source, type SourceReader, type Split } from '../io/source.ts';
 import { OperatorCell } from '../metrics/cells.ts';
+import { shareOf } from '../state/operator-lists.ts';
+import type { OperatorSnapshot } from '../state/snapshot.ts';
+import { ByteReader, ByteWriter } from '../state/value-codec.ts';
 import { ReadingLimits } from '../time/reading-limits.ts';
 import { MAX_WATERMARK, Operator, type OperatorContext, type SplitTracker } from './operator.ts';
 
@@ -46,6 +51,16 @@ export class Splits implements SplitTracker {
   }
 }
 
+/** Names of the state. */
+const SPLITS = 'splits';
+const ENDED = 'ended';
+
+function bytesOf(value: unknown): Uint8Array {
+  const to = new ByteWriter();
+  to.value(value);
+  return to.take();
+}
+
 export class SourceOperator extends Operator {
   readonly #source: Source<Fields, Split>;
   readonly #splits: Splits;
@@ -53,7 +68,10 @@ export class SourceOperator extends Operator {
   readonly dictionary: Dictionary;
   #reader!: SourceReader;
   #batch!: RecordBatch;
+  /** Read to their end, while their last rows may still wait on their way through the chain. */
   readonly #finished: number[] = [];
+  /** From a snapshot, until the reader can take them. */
+  #restored: readonly Split[] = [];
   #stopped = false;
   #ended = false;
 
@@ -80,6 +98,34 @@ export class SourceOperator extends Operator {
       wake: () => context.wake(),
       send: (event) => this.#link.send(event),
     });
+  }
+
+  override start(): void {
+    for (const split of this.#restored) this.addSplit(split);
+    this.#restored = [];
+  }
+
+  override snapshot(): OperatorSnapshot {
+    this.#finishSplits();
+    const ended = this.#ended || this.#stopped;
+    return {
+      watermark: this.inputWatermark,
+      keyed: new Map(),
+      operator: {
+        [SPLITS]: { redistribute: 'split', items: ended ? [] : this.#reader.snapshot().map(bytesOf) },
+        [ENDED]: { redistribute: 'union', items: ended ? [bytesOf(true)] : [] },
+      },
+    };
+  }
+
+  /** Splits go back to where they were at the same parallelism. An input that had ended, or was stopped, ends again at once. */
+  override restore(snapshots: readonly OperatorSnapshot[]): void {
+    super.restore(snapshots);
+    const { subtask, parallelism } = this.context;
+    const before = snapshots.length === parallelism ? snapshots.slice(subtask, subtask + 1) : snapshots;
+    this.#stopped = before.length > 0 && before.every(({ operator }) => (operator[ENDED]?.items.length ?? 0) > 0);
+    const items = shareOf(snapshots, this.context).get(SPLITS)?.items ?? [];
+    this.#restored = items.map((bytes) => new ByteReader(bytes).value() as Split);
   }
 
   /** No row will come any more. */

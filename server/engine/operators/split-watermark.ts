@@ -4,6 +4,17 @@ import { IdlenessTimer } from '../time/idleness.ts';
 import type { WatermarkGenerator, WatermarkOutput } from '../time/watermark-generators.ts';
 import { NO_WATERMARK } from './operator.ts';
 
+/** Plain data. */
+export interface SplitState {
+  /** `Split.id`; null: rows that came through a channel. */
+  readonly split: string | null;
+  readonly maxTimestamp: number;
+  readonly watermark: number;
+  readonly idle: boolean;
+  /** Of a generator that keeps some. */
+  readonly generator: unknown;
+}
+
 /** How far event time has come in one split. It is also what the split's generator writes to. */
 export class SplitWatermark implements WatermarkOutput {
   readonly index: number;
@@ -27,6 +38,19 @@ export class SplitWatermark implements WatermarkOutput {
     this.generator = generator;
     this.idleness = idleTimeoutMs === null ? null : new IdlenessTimer(idleTimeoutMs);
     this.since = since;
+  }
+
+  /** For `restore` of the one that goes on with this split, or with these rows of a channel (`split` null). */
+  snapshot(split: string | null): SplitState {
+    const { maxTimestamp, watermark, idle } = this;
+    return { split, maxTimestamp, watermark, idle, generator: this.generator?.snapshot?.() ?? null };
+  }
+
+  restore({ maxTimestamp, watermark, idle, generator }: SplitState): void {
+    this.maxTimestamp = maxTimestamp;
+    this.watermark = watermark;
+    this.idle = idle;
+    if (generator !== null) this.generator?.restore?.(generator);
   }
 
   /** Rows that the source read at `at`: the split counts again. */

@@ -4,15 +4,20 @@
  *
  * Watermarks that move with rows travel as a column of the batch: `watermarks[k]` is the one in force before row k, so a row is never late
  * against a watermark it caused itself, and a batch is not cut to pieces.
+ *
+ * When the job goes on from a snapshot every split finds its own state by its id, in whichever subtask it is read now; and what had been
+ * emitted is emitted again before the first row, because the channels downstream begin at none.
  */
 
 import { BATCH_ROWS, NEVER_INGESTED, RecordBatch } from '../batch/record-batch.ts';
 import type { Fields, Schema } from '../batch/schema.ts';
 import { OperatorCell } from '../metrics/cells.ts';
+import type { OperatorSnapshot } from '../state/snapshot.ts';
+import { ByteReader, ByteWriter } from '../state/value-codec.ts';
 import { IdlenessTimer } from '../time/idleness.ts';
 import { DEFAULT_INTERVAL_MS, type TimestampAssigner, type WatermarkStrategy } from '../time/watermark-strategy.ts';
 import { MAX_WATERMARK, NO_WATERMARK, Operator, type OperatorContext } from './operator.ts';
-import { SplitWatermark } from './split-watermark.ts';
+import { type SplitState, SplitWatermark } from './split-watermark.ts';
 import {
   type AssignTimestamps,
   advance,
@@ -22,6 +27,16 @@ import {
   maxTimestamp,
 } from './watermark-loops.ts';
 import type { WatermarkReport } from './watermark-report.ts';
+
+/** Name of the state. */
+const WATERMARKS = 'watermarks';
+
+/** What one subtask puts into a snapshot: an item of a union list. */
+interface SubtaskState {
+  readonly combined: number;
+  readonly idle: boolean;
+  readonly splits: readonly SplitState[];
+}
 
 export class WatermarksOperator extends Operator {
   readonly #strategy: WatermarkStrategy;
@@ -45,6 +60,10 @@ export class WatermarksOperator extends Operator {
   #raisedBy = NEVER_INGESTED;
   /** A watermark that found no credits. */
   #held = false;
+  /** What splits that are not there yet go on with, by id. */
+  readonly #restored = new Map<string | null, SplitState>();
+  /** Nothing was said since the restore, and whether the stream was idle. */
+  #announces: { readonly idle: boolean } | null = null;
   /** `Clock.nanos()` when it was opened. */
   #since = 0;
 
@@ -68,6 +87,46 @@ export class WatermarksOperator extends Operator {
     this.#align();
     if (emit !== 'on-event' || idleTimeoutMs !== null || watermarks.kind === 'custom')
       this.nextTimer = context.clock.now() + this.#interval;
+  }
+
+  override snapshot(): OperatorSnapshot {
+    this.#track();
+    const { splits } = this.context;
+    const state: SubtaskState = {
+      combined: this.#combined,
+      idle: this.#idle,
+      splits: [...this.#splits.values()].map((split) => split.snapshot(splits.nameOf(split.index))),
+    };
+    const to = new ByteWriter();
+    to.value(state);
+    return {
+      watermark: this.inputWatermark,
+      keyed: new Map(),
+      operator: { [WATERMARKS]: { redistribute: 'union', items: [to.take()] } },
+    };
+  }
+
+  /** A subtask goes on from its own watermark; at another parallelism from the lowest, as the operators behind it do. */
+  override restore(snapshots: readonly OperatorSnapshot[]): void {
+    super.restore(snapshots);
+    const { subtask, parallelism } = this.context;
+    const statesOf = (some: readonly OperatorSnapshot[]): SubtaskState[] =>
+      some
+        .flatMap(({ operator }) => operator[WATERMARKS]?.items ?? [])
+        .map((bytes) => new ByteReader(bytes).value() as SubtaskState);
+    const states = statesOf(snapshots);
+    const before = snapshots.length === parallelism ? statesOf(snapshots.slice(subtask, subtask + 1)) : states;
+    if (before.length === 0) return;
+    this.#combined = Math.min(...before.map(({ combined }) => combined));
+    this.#announces = { idle: before.every(({ idle }) => idle) };
+    this.pending = true;
+    for (const state of states.flatMap((each) => each.splits)) {
+      if (state.split !== null) this.#restored.set(state.split, state);
+    }
+    const fromChannels = before.flatMap(({ splits }) => splits.filter(({ split }) => split === null));
+    if (fromChannels.length === 0) return;
+    this.#restored.set(null, lowest(fromChannels));
+    this.#split(-1);
   }
 
   /** Idleness is checked even where watermarks are not periodic. */
@@ -169,7 +228,19 @@ export class WatermarksOperator extends Operator {
   override resume(): void {
     this.#held = false;
     this.pending = false;
-    this.#emit(Math.min(this.#raisedBy, this.output.ingestedAt));
+    if (this.#announces === null) this.#emit(Math.min(this.#raisedBy, this.output.ingestedAt));
+    else this.#announce(this.#announces.idle);
+  }
+
+  /** The source has its splits, no row has come yet. */
+  #announce(idle: boolean): void {
+    this.#track();
+    this.#emit(NEVER_INGESTED);
+    // The watermark may have taken the last credit.
+    this.pending ||= idle && !this.output.ready();
+    if (this.pending) return;
+    this.#announces = null;
+    if (idle) this.#setIdle(true);
   }
 
   /**
@@ -263,6 +334,12 @@ export class WatermarksOperator extends Operator {
       const { watermarks, idleTimeoutMs } = this.#strategy;
       const generator = watermarks.kind === 'custom' ? watermarks.create() : null;
       split = new SplitWatermark(index, generator, idleTimeoutMs, this.context.clock.nanos());
+      const id = index < 0 ? null : (this.context.splits.nameOf(index) ?? undefined);
+      const restored = id === undefined ? undefined : this.#restored.get(id);
+      if (restored !== undefined) {
+        split.restore(restored);
+        this.#restored.delete(restored.split);
+      }
       this.#splits.set(index, split);
     }
     return split;
@@ -276,4 +353,17 @@ export class WatermarksOperator extends Operator {
     for (const index of active) this.#split(index);
     for (const index of this.#splits.keys()) if (index >= 0 && !active.has(index)) this.#splits.delete(index);
   }
+}
+
+/** Rows of channels may come from any of those that had them before; a generator goes on only where it was. */
+function lowest(states: readonly SplitState[]): SplitState {
+  const [only] = states;
+  if (only !== undefined && states.length === 1) return only;
+  return {
+    split: null,
+    maxTimestamp: Math.min(...states.map(({ maxTimestamp }) => maxTimestamp)),
+    watermark: Math.min(...states.map(({ watermark }) => watermark)),
+    idle: states.every(({ idle }) => idle),
+    generator: null,
+  };
 }

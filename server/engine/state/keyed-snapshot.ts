@@ -71,7 +71,12 @@ export function loadKeyed(
   }
 }
 
-/** Watermark from which an operator goes on: no subtask of the one before had seen more than this. */
-export function restoredWatermark(snapshots: readonly OperatorSnapshot[]): number {
-  return snapshots.length === 0 ? Number.NEGATIVE_INFINITY : Math.min(...snapshots.map((s) => s.watermark));
+/** Watermark from which a subtask goes on: its own; at another parallelism, the lowest of all subtasks before. */
+export function restoredWatermark(
+  snapshots: readonly OperatorSnapshot[],
+  { subtask, parallelism }: Pick<OperatorContext, 'subtask' | 'parallelism'>,
+): number {
+  if (snapshots.length === 0) return Number.NEGATIVE_INFINITY;
+  if (snapshots.length === parallelism) return (snapshots[subtask] as OperatorSnapshot).watermark;
+  return Math.min(...snapshots.map((s) => s.watermark));
 }

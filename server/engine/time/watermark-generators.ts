@@ -23,6 +23,13 @@ export interface WatermarkGenerator<F extends Fields = Fields> {
   onEvent(row: Row<F>, timestamp: number, output: WatermarkOutput): void;
   /** Every interval of processing time, unless the split is idle by its timeout; after every row where watermarks are made `on-event`. */
   onPeriodicEmit(output: WatermarkOutput): void;
+  /**
+   * What it has learned of its split, as plain data; given to `restore` of a new one when the job goes on from a checkpoint. Without the two
+   * a new one starts from nothing; the watermark of the split does not go back either way.
+   */
+  snapshot?(): unknown;
+  /** Before anything else. */
+  restore?(state: unknown): void;
 }
 
 /**
@@ -43,5 +50,13 @@ export class BoundedOutOfOrderness implements WatermarkGenerator {
 
   onPeriodicEmit(output: WatermarkOutput): void {
     if (this.#maxTimestamp !== NO_TIMESTAMP) output.emitWatermark(this.#maxTimestamp - this.#bound - 1);
+  }
+
+  snapshot(): number {
+    return this.#maxTimestamp;
+  }
+
+  restore(maxTimestamp: unknown): void {
+    this.#maxTimestamp = maxTimestamp as number;
   }
 }

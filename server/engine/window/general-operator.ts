@@ -14,7 +14,7 @@ import { OperatorCell } from '../metrics/cells.ts';
 import { BuiltOutputs } from '../operators/built-outputs.ts';
 import { MAX_WATERMARK, Operator, type OperatorContext } from '../operators/operator.ts';
 import type { OutputTag } from '../operators/process.ts';
-import { loadKeyed, restoredWatermark, saveKeyed } from '../state/keyed-snapshot.ts';
+import { loadKeyed, saveKeyed } from '../state/keyed-snapshot.ts';
 import type { Eventually, KeyedStateBackend } from '../state/keyed-state.ts';
 import type { OperatorSnapshot } from '../state/snapshot.ts';
 import { type KeyInput, StateKeys } from '../state/state-keys.ts';
@@ -173,13 +173,12 @@ export class GeneralWindowOperator extends Operator {
   }
 
   override restore(snapshots: readonly OperatorSnapshot[]): void {
+    super.restore(snapshots);
     loadKeyed(this.#parts, snapshots, this.context);
     for (const item of snapshots.flatMap(({ operator }) => operator.arrivals?.items ?? [])) {
       this.#arrivals = Math.max(this.#arrivals, new ByteReader(item).f64());
     }
-    this.#machine.watermark = restoredWatermark(snapshots);
-    this.#forward = this.#machine.watermark;
-    this.#forwarded = this.#machine.watermark;
+    this.#machine.watermark = this.inputWatermark;
     this.nextTimer = this.#earliestTimer;
   }
 

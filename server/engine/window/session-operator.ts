@@ -14,7 +14,6 @@ import { BATCH_ROWS, type RecordBatch } from '../batch/record-batch.ts';
 import type { Schema } from '../batch/schema.ts';
 import { keyGroupRange } from '../exchange/key-groups.ts';
 import { MAX_WATERMARK, NO_WATERMARK, Operator, type OperatorContext } from '../operators/operator.ts';
-import { restoredWatermark } from '../state/keyed-snapshot.ts';
 import type { OperatorSnapshot } from '../state/snapshot.ts';
 import type { WindowContents } from './contents.ts';
 import { KeyCodes } from './key-codes.ts';
@@ -163,13 +162,14 @@ export class SessionOperator extends Operator {
 
   override snapshot(): OperatorSnapshot {
     return {
-      watermark: this.#eventTime ? this.#watermark : NO_WATERMARK,
+      watermark: this.#eventTime ? this.#watermark : this.inputWatermark,
       keyed: saveSessions(this.#sessions, this.#keys, this.#contents, this.context.maxParallelism),
       operator: {},
     };
   }
 
   override restore(snapshots: readonly OperatorSnapshot[]): void {
+    super.restore(snapshots);
     const { maxParallelism, parallelism, subtask } = this.context;
     const [first, last] = keyGroupRange(subtask, parallelism, maxParallelism);
     const sessions = this.#sessions;
@@ -177,11 +177,7 @@ export class SessionOperator extends Operator {
       if (group < first || group > last) continue;
       loadSessions(bytes, sessions, this.#keys, this.#contents, (slot) => sessions.schedule(slot, this.#due(slot)));
     }
-    if (this.#eventTime) {
-      this.#watermark = restoredWatermark(snapshots);
-      this.#forward = this.#watermark;
-      this.#forwarded = this.#watermark;
-    }
+    if (this.#eventTime) this.#watermark = this.inputWatermark;
     this.#adoptKeys();
     this.#nextDue = sessions.earliest(this.#dueOf);
     if (!this.#eventTime) this.nextTimer = this.#nextDue + 1;

@@ -152,17 +152,17 @@ export class WindowOperator extends Operator {
     const overdue = this.#again.length > 0;
     const firedUntil = (group: number): number => (overdue ? this.#restored.get(group) : null) ?? this.#watermark;
     const keyed = saveWindows(this.panes, this.#keys, this.contents, maxParallelism, firedUntil);
-    return { watermark: this.#eventTime ? this.#watermark : NO_WATERMARK, keyed, operator: {} };
+    return { watermark: this.#eventTime ? this.#watermark : this.inputWatermark, keyed, operator: {} };
   }
 
   /**
-   * At one point of the stream all subtasks have the same watermark. Clocks differ: windows that have fired for some key groups are overdue
-   * for others, and come out before anything else happens.
+   * Clocks of subtasks differ: windows that have fired for some key groups are overdue for others, and come out before anything else happens.
    */
   override restore(snapshots: readonly OperatorSnapshot[]): void {
+    super.restore(snapshots);
     this.#restored = loadFiredUntil(snapshots, this.context);
     if (!this.#eventTime) this.#watermark = Math.max(NO_WATERMARK, ...this.#restored.values());
-    else if (snapshots.length > 0) this.#watermark = Math.min(...snapshots.map((s) => s.watermark));
+    else this.#watermark = this.inputWatermark;
     const overdue = new Map<number, Set<number>>();
     loadWindows(snapshots, this.context, this.panes, this.#keys, this.contents, (slice, code, firedUntil) => {
       const fired = this.#slices.lastEnded(this.#eventTime ? this.#watermark : firedUntil);

@@ -4,7 +4,7 @@ import { Random } from '#base/random.ts';
 import type { RecordBatch } from '#engine/batch/record-batch.ts';
 import { f64, schema, string } from '#engine/batch/schema.ts';
 import { type DataStream, StreamExecutionEnvironment } from '#engine/graph/data-stream.ts';
-import { Poll, type Source } from '#engine/io/source.ts';
+import { Poll, type Source, type Split } from '#engine/io/source.ts';
 import { type Histogram, middleOf } from '#engine/metrics/histogram.ts';
 import type { LatencyTracking } from '#engine/metrics/latency.ts';
 import { boundedOutOfOrderness } from '#engine/time/watermark-strategy.ts';
@@ -20,21 +20,30 @@ const KEYS = 8;
 const MS = 1000;
 
 /** At every `everyMs` of processing time a batch of `perTick` rows whose timestamps are that time, until `untilMs`. */
-function ticking(everyMs: number, untilMs: number, perTick = KEYS): Source<S> {
+/** A split that gives rows at instants from `next` on. */
+interface Ticks extends Split {
+  readonly next: number;
+}
+
+function ticking(everyMs: number, untilMs: number, perTick = KEYS): Source<S, Ticks> {
   return {
     schema: S,
     bounded: true,
     createEnumerator: (context) => ({
       start: () => {
-        for (let i = 0; i < context.parallelism; i++) context.assign(i, { id: `ticks-${i}` });
+        for (let i = 0; i < context.parallelism; i++) context.assign(i, { id: `ticks-${i}`, next: 0 });
       },
       onSplitRequest: () => {},
+      snapshot: () => 'dealt',
       close: () => {},
     }),
     createReader: ({ clock, dictionary }) => {
+      let id = '';
       let next = 0;
       return {
-        addSplit: () => {},
+        addSplit: (split) => {
+          ({ id, next } = split);
+        },
         noMoreSplits: () => {},
         get wakeAt() {
           return next;
@@ -52,6 +61,7 @@ function ticking(everyMs: number, untilMs: number, perTick = KEYS): Source<S> {
           next += everyMs;
           return Poll.MORE;
         },
+        snapshot: () => [{ id, next }],
         close: () => {},
       };
     },
