@@ -269,12 +269,12 @@ describe('state of operators without keys', () => {
 
   it('OS11 a snapshot of a sink holds what was staged until it is committed, and a restored one commits it at once', () => {
     const sinkOf = (sink: CollectSink, place: Place = {}): OperatorHarness =>
-      new OperatorHarness(new SinkOperator(sink as Sink, 1000), { input: V, output: V, ...place });
+      new OperatorHarness(new SinkOperator(sink as Sink, 1000), { input: V, output: V, checkpointing: true, ...place });
     const V = schema({ v: f64() });
     const sink = new CollectSink();
     const h = sinkOf(sink).rows([{ v: 1 }]);
-    const first = h.snapshot();
-    const second = h.rows([{ v: 2 }]).snapshot();
+    const first = h.snapshot(1);
+    const second = h.rows([{ v: 2 }]).snapshot(2);
     expect(sink.committed).toEqual([]);
     const committed = (snapshots: readonly OperatorSnapshot[], parallelism = 1): unknown[] =>
       Array.from({ length: parallelism }, (_, subtask) => {
@@ -284,9 +284,9 @@ describe('state of operators without keys', () => {
       });
     expect(committed([first])).toEqual([[1]]);
     expect(committed([second], 2)).toEqual([[1], [2]]);
-    h.advance(1000);
+    h.notifyComplete(2);
     expect(sink.committed.map((r) => r.row.v)).toEqual([1, 2]);
-    expect(committed([h.snapshot()])).toEqual([[]]);
+    expect(committed([h.snapshot(3)])).toEqual([[]]);
   });
 });
 
