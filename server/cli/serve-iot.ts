@@ -85,7 +85,7 @@ export async function serve(flags: ServeFlags): Promise<number> {
 }
 
 async function stopJob(plan: IotPlan | null, job: ReadingsJob | null): Promise<void> {
-  if (job === null || job.master.state !== 'RUNNING') return;
+  if (job === null || (job.master.state !== 'RUNNING' && job.master.state !== 'RESTARTING')) return;
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<void>((resolve) => {
     timer = setTimeout(resolve, STOP_MS);

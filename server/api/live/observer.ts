@@ -12,7 +12,7 @@ import type { WatermarkReport } from '#engine/operators/watermark-report.ts';
 import { type JobNumbers, JobSampler } from '#runtime/metrics/sampler.ts';
 import { watermarkHolders, watermarkMakers } from '#runtime/metrics/watermark-holders.ts';
 import { LIMITS, type OpenWindow, type WatermarkHolders } from '#shared/live.ts';
-import type { LiveJob } from './job-handle.ts';
+import type { JobHandle, LiveJob } from './job-handle.ts';
 
 const WINDOWS_MS = 250;
 const COUNTS_MS = 1000;
@@ -32,7 +32,8 @@ export interface Interest {
 
 export class JobObserver {
   readonly job: LiveJob;
-  readonly sampler: JobSampler;
+  #sampler: JobSampler;
+  #cells: JobHandle['cells'];
   readonly #log: (message: string) => void;
   #open: OpenWindow[] = [];
   #numbers: JobNumbers | null = null;
@@ -47,8 +48,13 @@ export class JobObserver {
 
   constructor(job: LiveJob, log: (message: string) => void) {
     this.job = job;
-    this.sampler = new JobSampler(job.handle.graph, job.handle.cells, job.handle.latencies);
+    this.#cells = job.handle.cells;
+    this.#sampler = new JobSampler(job.handle.graph, job.handle.cells, job.handle.latencies);
     this.#log = log;
+  }
+
+  get sampler(): JobSampler {
+    return this.#sampler;
   }
 
   get numbers(): JobNumbers | null {
@@ -68,6 +74,10 @@ export class JobObserver {
 
   /** Looks at the cells; costs microseconds. */
   sample(now: number): void {
+    const { graph, cells, latencies } = this.job.handle;
+    // A job that was rescaled has other subtasks, whose numbers lie elsewhere.
+    if (cells !== this.#cells) this.#sampler = new JobSampler(graph, cells, latencies, this.#sampler.history);
+    this.#cells = cells;
     this.sampler.sample(now);
     this.#numbers = this.sampler.numbers();
   }

@@ -130,7 +130,7 @@ export class JobMaster {
     return this.#state;
   }
 
-  /** Cause when FAILED or on the way there, and of the last restart. */
+  /** Cause when FAILED or RESTARTING, or on the way there; the ones before are in `failures`. */
   get failure(): Error | null {
     return this.#failure;
   }
@@ -308,6 +308,7 @@ export class JobMaster {
     await execution.start();
     if (execution !== this.#execution) return;
     if (this.#state !== 'CREATED' && this.#state !== 'RESTARTING') return;
+    this.#failure = null;
     this.#moveTo('RUNNING');
     this.#checkpoints?.start(point);
     if (this.#stopWanted) execution.toSources({ type: 'stop' });

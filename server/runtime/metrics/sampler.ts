@@ -54,7 +54,7 @@ interface Sample {
 
 export class JobSampler {
   readonly layout: JobLayout;
-  readonly history = new JobHistory();
+  readonly history: JobHistory;
   readonly #cells: Cells;
   readonly #latency: LatencySampler | null;
   /** Where the cells of a subtask begin in a sample: by vertex, then subtask. */
@@ -68,8 +68,9 @@ export class JobSampler {
   /** Highest watermark of the windows that is a time: what is shown when the end of the input has made it infinite. */
   #watermark: number | null = null;
 
-  /** `latencies`: latency histograms by vertex, then subtask; null where nobody looks at them. */
-  constructor(graph: JobGraph, cells: Cells, latencies: Cells | null = null) {
+  /** `latencies`: latency histograms by vertex, then subtask; null where nobody looks at them. `history`: of the same job before it was rescaled. */
+  constructor(graph: JobGraph, cells: Cells, latencies: Cells | null = null, history = new JobHistory()) {
+    this.history = history;
     this.layout = jobLayout(graph);
     this.#cells = cells;
     this.#latency = latencies === null ? null : new LatencySampler(graph, this.layout, latencies);
