@@ -12,6 +12,8 @@ import { rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
+// Loaded here so that it stays loaded: with the last thread that has it, its code would go from under LevelDB's own thread, and the process with it.
+import 'level';
 import { UsageError, WeirError } from '#base/errors.ts';
 import type { FromTaskManager, TaskManagerInit, ToTaskManager } from '../messages.ts';
 import { Doorbell } from '../task-manager/doorbell.ts';
