@@ -21,9 +21,11 @@ function titles(): string {
     .flatMap((room) => readdirSync(room, { recursive: true, encoding: 'utf8' }).map((file) => new URL(file, room)))
     .filter(({ pathname }) => pathname.endsWith('.test.ts') && !pathname.endsWith('testing/spec.test.ts'))
     .flatMap((file) =>
-      [...readFileSync(file, 'utf8').matchAll(/\b(?:it|describe)\(\s*(['"`])((?:\\.|(?!\1)[\s\S])*)\1/g)].map(
-        ([, , title]) => title as string,
-      ),
+      [
+        ...readFileSync(file, 'utf8').matchAll(
+          /\b(?:it|describe)(?:\.each\([^()]*\))?\(\s*(['"`])((?:\\.|(?!\1)[\s\S])*)\1/g,
+        ),
+      ].map(([, , title]) => title as string),
     )
     .join('\n');
 }
