@@ -14,7 +14,7 @@ const work = mkdtempSync(join(tmpdir(), 'weir-bench-test-'));
 afterAll(() => rmSync(work, { recursive: true, force: true }));
 
 describe('the script anyone would write', () => {
-  it('gives what the engine gives, and refuses as many lines', () => {
+  it('gives what the engine gives, and refuses as many lines', async () => {
     const lines = 40_000;
     const input = join(work, 'in.ndjson');
     ensureFile(input, lines, 'long');
@@ -24,7 +24,7 @@ describe('the script anyone would write', () => {
     const output = join(work, 'out');
     prepareOutputDirectory(output);
     const params = iotParams({ kind: 'file', options: { path: input } }, 1, { output });
-    new LocalExecutor(buildBenchJob({ name: 'iot', params })).run();
+    await new LocalExecutor(buildBenchJob({ name: 'iot', params })).runAsync();
     const ours = readResults(join(output, 'windows'));
     expect(ours.size).toBe(script.results);
     expect(firstDifference(ours, readResults(join(work, 'script.csv')))).toBeNull();
