@@ -1,4 +1,5 @@
 import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { appendFileSync, mkdirSync, mkdtempSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -184,22 +185,31 @@ describe('files from a checkpoint', () => {
   });
 
   it('SR9 standard input and pipes cannot go on in the middle: the error says so, once something of them was read', async () => {
-    const path = join(directory, 'pipe');
-    expect(spawnSync('mkfifo', [path]).status).toBe(0);
-    const writer = spawn('sh', ['-c', `printf '%s\n' '${json(1)}' '${json(2)}' > '${path}'`]);
-    const written = new Promise((resolve) => writer.once('exit', resolve));
-    const first = new SourceRun(new FileSource({ path }));
-    const early = first.snapshot();
+    // One for each case: the end that was closed may take a while, and would steal what is written.
+    const pipe = (name: string): string => {
+      const path = join(directory, name);
+      expect(spawnSync('mkfifo', [path]).status).toBe(0);
+      return path;
+    };
+    const write = (path: string, i: number): Promise<unknown> =>
+      once(spawn('sh', ['-c', `echo '${json(i)}' > '${path}'`]), 'exit');
+    const read = pipe('read');
+    const written = write(read, 1);
+    const first = new SourceRun(new FileSource({ path: read }));
     while (first.rows.length === 0) await first.poll(0);
+    await written;
     const restored = first.snapshot();
     first.close();
-    await written;
-    await expect(new SourceRun(new FileSource({ path }), { restored }).toEnd()).rejects.toThrow(
-      `${path} is a pipe, which cannot be read again from a checkpoint: start from the beginning, or read a file.`,
+    await expect(new SourceRun(new FileSource({ path: read }), { restored }).toEnd()).rejects.toThrow(
+      `${read} is a pipe, which cannot be read again from a checkpoint: start from the beginning, or read a file.`,
     );
-    spawn('sh', ['-c', `printf '%s\n' '${json(3)}' > '${path}'`]);
-    const again = await new SourceRun(new FileSource({ path }), { restored: early }).toEnd();
-    expect(again.rows.map((r) => r.time)).toEqual([1003]);
+
+    const unread = pipe('unread');
+    const untouched = new SourceRun(new FileSource({ path: unread })).snapshot();
+    const writtenThen = write(unread, 3);
+    const second = await new SourceRun(new FileSource({ path: unread }), { restored: untouched }).toEnd();
+    await writtenThen;
+    expect(second.rows.map((r) => r.time)).toEqual([1003]);
   });
 
   it('SR8 so are files that are still to be dealt', async () => {
