@@ -18,7 +18,17 @@ export type Holder = (mark: (code: number) => void) => void;
 /** Entries a dictionary may hold before it is swept for the first time; afterwards twice what survived, if that is more. */
 export const SWEEP_ENTRIES = 1 << 19;
 
-export class Dictionary {
+/** What is swept between batches. */
+export interface Swept {
+  /** Drops what nobody holds, if there is too much. Returns whether it swept. */
+  sweepIfLarge(): boolean;
+  /** … however little it is. */
+  sweep(): void;
+  /** Entries in use. */
+  readonly size: number;
+}
+
+export class Dictionary implements Swept {
   #strings: (string | null)[] = [];
   #codes = new Map<string, number>();
   readonly #free: number[] = [];
@@ -84,6 +94,12 @@ export class Dictionary {
    */
   sweepIfLarge(): boolean {
     if (this.#codes.size < this.#limit) return false;
+    this.sweep();
+    return true;
+  }
+
+  /** The same whatever their number. */
+  sweep(): void {
     const held = new Uint8Array(this.#strings.length);
     for (const holder of this.#holders) {
       holder((code) => {
@@ -100,6 +116,5 @@ export class Dictionary {
     }
     this.#limit = Math.max(this.#minimum, this.#codes.size * 2);
     for (const listener of this.#sweepListeners) listener();
-    return true;
   }
 }

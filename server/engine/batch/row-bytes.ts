@@ -41,9 +41,25 @@ export class ByteWriter {
     this.#bytes.set(value, at);
   }
 
+  /** Without their length. */
+  raw(value: Uint8Array): void {
+    const at = this.#room(value.length);
+    this.#bytes.set(value, at);
+  }
+
   /** A copy of what was written. */
   done(): Uint8Array {
     return this.#bytes.slice(0, this.#size);
+  }
+
+  /** What was written, valid until the next write. */
+  written(): Uint8Array {
+    return this.#bytes.subarray(0, this.#size);
+  }
+
+  /** Begins anew. */
+  clear(): void {
+    this.#size = 0;
   }
 
   /** Position of the next so many bytes; to be asked before the arrays, which it may replace. */

@@ -16,4 +16,14 @@ export interface CheckpointBarrier {
   /** Processing time at which it was triggered, ms. */
   readonly triggeredAt: number;
   readonly kind: CheckpointKind;
+  /**
+   * Of unaligned checkpoints: so long after the trigger it overtakes rows that wait, which become part of the checkpoint, ms. Absent: it stays
+   * behind them, however long that takes.
+   */
+  readonly overtakesAfterMs?: number;
+}
+
+/** Processing time from which a barrier overtakes rows, ms; Infinity: never. */
+export function overtakesAt({ triggeredAt, overtakesAfterMs = Number.POSITIVE_INFINITY }: CheckpointBarrier): number {
+  return triggeredAt + overtakesAfterMs;
 }

@@ -17,8 +17,10 @@ export interface ChannelWriter {
   idle(idle: boolean): void;
   /** It arrives behind everything written so far; what is written later may come before it. */
   marker(marker: LatencyMarker): void;
-  /** Behind everything written so far, and seen by the other side at once. */
+  /** Behind everything written so far, and seen by the other side at once. Asks for no credit where it may overtake rows. */
   barrier(barrier: CheckpointBarrier): void;
+  /** Has a consumer in this thread copy what it was lent and is not through with. False: it cannot now. */
+  letGo(): boolean;
   /** No rows follow; barriers may. */
   end(): void;
   /** Makes what was written visible to the other side. */

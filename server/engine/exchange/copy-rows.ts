@@ -18,8 +18,9 @@ const UNROLLED = 4;
 /** From so many rows in a run on, a block move beats the loop. */
 const BLOCK_ROWS = 64;
 
-export function makeCopyRows(schema: Schema): CopyRows {
-  const columns = ['t', ...schema.columns.flatMap((c, i) => (c.kind === 'bytes' ? [] : [String(i)]))];
+/** `without`: a column that is not copied. */
+export function makeCopyRows(schema: Schema, without = -1): CopyRows {
+  const columns = ['t', ...schema.columns.flatMap((c, i) => (c.kind === 'bytes' || i === without ? [] : [String(i)]))];
   const bind = columns
     .map((n) =>
       n === 't'

@@ -21,10 +21,11 @@ import type { LatencyMarker } from '../metrics/latency.ts';
 import type { Consumer } from '../operators/output.ts';
 import { WatermarkValve } from '../time/watermark-valve.ts';
 import type { CheckpointBarrier } from './barrier.ts';
-import type { BarrierAligner } from './barrier-aligner.ts';
+import type { BarrierAligner, OvertakenChannels } from './barrier-aligner.ts';
 import type { ChannelWriter } from './channel.ts';
+import { InFlight, type InFlightElement } from './in-flight.ts';
 import { LocalStrings } from './local-strings.ts';
-import type { Ring } from './ring-layout.ts';
+import { cellBytes, type Ring } from './ring-layout.ts';
 import { type Arrival, RingReader } from './ring-reader.ts';
 import { RowWatermarks } from './row-watermarks.ts';
 
@@ -36,13 +37,16 @@ interface Delivery {
   stage: number;
 }
 
+/** Stage of a slot whose rows have been handed on, and which has not been given back. */
+const ROWS_DELIVERED = 2;
+
 /** What goes to the chain between batches. */
 type News =
   | { readonly kind: 'watermark'; readonly watermark: number; readonly ingestedAt: number }
   | { readonly kind: 'idle'; readonly idle: boolean }
   | { readonly kind: 'marker'; readonly marker: LatencyMarker };
 
-export class InputGate {
+export class InputGate implements OvertakenChannels {
   /** As of a pair. */
   readonly gates: readonly InputGate[] = [this];
   readonly schema: Schema;
@@ -67,16 +71,26 @@ export class InputGate {
   readonly #barriers: BarrierAligner | null;
   /** Number of its first channel there. */
   readonly #firstChannel: number;
+  /** What was in flight when the snapshot was taken that the task goes on from: comes before anything else. */
+  #restored: InFlight | null = null;
+  /** Channels whose elements are kept for a checkpoint, and what was kept. */
+  readonly #recording: Uint8Array;
+  #kept: InFlight;
+  /** Of one row, strings as their codes. */
+  readonly #rowBytes: number;
 
   /** `target` is the head of the chain, `barriers` the aligner of the task; without one barriers are of no concern. */
   constructor(schema: Schema, channels: number, target: Consumer, barriers: BarrierAligner | null = null) {
     this.schema = schema;
     this.#barriers = barriers;
-    this.#firstChannel = barriers?.addChannels(channels) ?? 0;
+    this.#firstChannel = barriers?.addChannels(channels, this) ?? 0;
     this.#target = target;
     this.#channels = channels;
     this.#open = channels;
     this.#ended = new Uint8Array(channels);
+    this.#recording = new Uint8Array(channels);
+    this.#rowBytes = 8 + schema.columns.reduce((sum, { kind }) => sum + cellBytes(kind), 0);
+    this.#kept = this.#newInFlight();
     this.#valve = new WatermarkValve(channels, {
       watermark: (watermark) => {
         if (this.#rowWatermarks.moving) return;
@@ -116,9 +130,35 @@ export class InputGate {
     this.#rings.push({ channel, reader: new RingReader(ring, this.schema, this.dictionary(), notifyProducer) });
   }
 
-  /** Sending end of a channel whose producer is in this thread. `consumed` is told the nanoseconds the consumer worked for it. */
-  addLocal(channel: number, nanos: () => number, consumed: (nanoseconds: number) => void): ChannelWriter {
-    return new LocalWriter(this, channel, this.#channels === 1, nanos, consumed);
+  /**
+   * Sending end of a channel whose producer is in this thread. `consumed` is told the nanoseconds the consumer worked for it; `letGo` has the
+   * task behind the gate copy what it was lent.
+   */
+  addLocal(
+    channel: number,
+    nanos: () => number,
+    consumed: (nanoseconds: number) => void,
+    letGo: () => boolean = () => true,
+  ): ChannelWriter {
+    // What was restored comes with the codes of the gate.
+    const adopt = this.#channels === 1 && this.#restored === null;
+    return new LocalWriter(this, channel, adopt, { nanos, consumed, letGo });
+  }
+
+  /** Elements that come before anything new. To be called before channels are added. */
+  restore(elements: readonly InFlightElement[]): void {
+    if (elements.length === 0) return;
+    this.#restored ??= this.#newInFlight();
+    for (const element of elements) this.#restored.add(element);
+  }
+
+  /** Something that was restored has not been delivered. */
+  get restoring(): boolean {
+    return this.#restored !== null;
+  }
+
+  #newInFlight(): InFlight {
+    return new InFlight(this.schema, () => this.dictionary());
   }
 
   /** Everything has been delivered, the end included. */
@@ -126,9 +166,86 @@ export class InputGate {
     return this.#endDelivered;
   }
 
-  /** Nothing is half-delivered, and the chain takes more. */
+  /** Nothing is half-delivered nor left of what was restored, and the chain takes more. */
   ready(): boolean {
+    return this.#restored === null && this.#free();
+  }
+
+  #free(): boolean {
     return this.#delivery === null && this.#news.length === 0 && this.#target.ready();
+  }
+
+  /** Delivers what is half-delivered, as far as there are credits. Whether nothing is left of it. */
+  settle(): boolean {
+    this.#advance();
+    return this.#delivery === null && this.#news.length === 0;
+  }
+
+  /** Takes note of barriers, where they stand and ahead of their turn. */
+  lookForBarriers(): void {
+    for (const { channel, reader } of this.#rings) {
+      const announced = reader.announced();
+      if (announced === null) continue;
+      if (reader.atBarrier && this.#delivery?.reader !== reader) {
+        reader.passBarrier();
+        this.acceptBarrier(channel, announced);
+      } else this.#barriers?.announce(this.#firstChannel + channel, announced);
+    }
+  }
+
+  /** A snapshot is being taken that is not aligned: begins with the watermarks that the channels have. */
+  beginKeeping(): void {
+    this.#kept = this.#newInFlight();
+    for (let channel = 0; channel < this.#channels; channel++)
+      this.#keepWatermark(channel, this.#valve.watermarkOf(channel));
+    for (const element of this.#restored?.elements ?? []) this.#kept.add(element);
+  }
+
+  /** What was kept since then. It belongs to that checkpoint alone: the next one finds nothing of it. */
+  takeKept(): readonly InFlightElement[] {
+    const { elements } = this.#kept;
+    this.drop();
+    return elements;
+  }
+
+  drop(): void {
+    this.#kept = this.#newInFlight();
+  }
+
+  capture(channel: number): void {
+    this.#recording[channel] = 0;
+    const ring = this.#rings.find((one) => one.channel === channel);
+    if (ring === undefined) return;
+    // A slot that is being delivered lies in the ring until the chain is through with its rows.
+    const delivery = this.#delivery?.reader === ring.reader ? this.#delivery : null;
+    const begun = delivery !== null && delivery.stage <= ROWS_DELIVERED;
+    if (begun) {
+      const { rows, watermarkBefore, watermarkAfter } = delivery.arrival;
+      if (delivery.stage < ROWS_DELIVERED) {
+        this.#keepWatermark(channel, watermarkBefore);
+        if (rows !== null) this.#kept.rows(rows, channel);
+      }
+      this.#keepWatermark(channel, watermarkAfter);
+    }
+    for (const { watermarkBefore, rows, watermarkAfter, ingestedAt } of ring.reader.overtaken(begun ? 1 : 0)) {
+      this.#keepWatermark(channel, watermarkBefore);
+      if (rows !== null) this.#kept.add({ kind: 'rows', channel, bytes: rows, ingestedAt });
+      this.#keepWatermark(channel, watermarkAfter);
+    }
+    ring.reader.passBarrier();
+  }
+
+  record(channel: number): void {
+    this.#recording[channel] = 1;
+  }
+
+  stop(channel: number): void {
+    this.#recording[channel] = 0;
+  }
+
+  #keepWatermark(channel: number, watermark: number): void {
+    if (Number.isFinite(watermark))
+      this.#kept.add({ kind: 'watermark', channel, watermark, ingestedAt: NEVER_INGESTED });
   }
 
   /** A barrier has come on this channel: what is behind it has to wait. */
@@ -138,7 +255,7 @@ export class InputGate {
 
   /** A ring has something to read, or something is half-delivered. */
   get available(): boolean {
-    if (this.#delivery !== null || this.#news.length > 0) return true;
+    if (this.#delivery !== null || this.#news.length > 0 || this.#restored !== null) return true;
     for (const { channel, reader } of this.#rings) if (reader.available && !this.blocked(channel)) return true;
     return this.#open === 0 && !this.#endDelivered;
   }
@@ -146,7 +263,11 @@ export class InputGate {
   /** Delivers what was left, then at most one slot. Returns whether anything was done. */
   poll(): boolean {
     let worked = this.#advance();
-    if (!this.ready()) return worked;
+    if (!this.#free()) return worked;
+    if (this.#restored !== null) {
+      this.#deliverRestored(this.#restored);
+      return true;
+    }
     const ring = this.#pick();
     if (ring !== null) {
       const arrival = ring.reader.take();
@@ -156,6 +277,20 @@ export class InputGate {
       worked = true;
     }
     return worked;
+  }
+
+  #deliverRestored(restored: InFlight): void {
+    const element = restored.shift();
+    if (element?.kind === 'watermark') this.#raise(element.channel, element.watermark, element.ingestedAt);
+    if (element?.kind === 'rows') {
+      const batch = restored.decode(element);
+      if (element.channel < 0) {
+        batch.watermarks = null;
+        this.#target.batch(batch);
+      } else this.#deliverRows(element.channel, batch);
+    }
+    if (restored.empty) this.#restored = null;
+    this.#advance();
   }
 
   #pick(): { channel: number; reader: RingReader } | null {
@@ -189,7 +324,7 @@ export class InputGate {
       worked = true;
       if (!this.#deliver(delivery)) this.#delivery = null;
     }
-    if (this.#open === 0 && !this.#endDelivered && this.#target.ready()) {
+    if (this.#open === 0 && !this.#endDelivered && this.#restored === null && this.#target.ready()) {
       this.#endDelivered = true;
       this.#target.end();
       worked = true;
@@ -213,7 +348,7 @@ export class InputGate {
     const { channel, reader, arrival } = delivery;
     switch (delivery.stage++) {
       case 0:
-        this.#raise(channel, arrival.watermarkBefore, arrival.watermarksIngestedAt);
+        this.#raiseNew(channel, arrival.watermarkBefore, arrival.watermarksIngestedAt);
         return true;
       case 1:
         if (arrival.rows !== null) this.acceptRows(channel, arrival.rows);
@@ -221,7 +356,7 @@ export class InputGate {
       case 2:
         // The chain is through with the rows: their slot is free.
         reader.release();
-        this.#raise(channel, arrival.watermarkAfter, arrival.watermarksIngestedAt);
+        this.#raiseNew(channel, arrival.watermarkAfter, arrival.watermarksIngestedAt);
         return true;
       case 3:
         for (const marker of arrival.markers) this.#news.push({ kind: 'marker', marker });
@@ -244,8 +379,19 @@ export class InputGate {
     this.#ingestedAt = NEVER_INGESTED;
   }
 
+  #raiseNew(channel: number, watermark: number, ingestedAt: number): void {
+    if (this.#recording[channel] === 1) this.#keepWatermark(channel, watermark);
+    this.#raise(channel, watermark, ingestedAt);
+  }
+
   /** Rows of a channel, with the watermarks that travel among them combined with those of the others. */
   acceptRows(channel: number, batch: RecordBatch): void {
+    if (this.#recording[channel] === 1) this.#kept.rows(batch, channel);
+    this.#barriers?.processed(batch.count * this.#rowBytes);
+    this.#deliverRows(channel, batch);
+  }
+
+  #deliverRows(channel: number, batch: RecordBatch): void {
     if (this.#channels > 1 && this.#rowWatermarks.combine(batch, channel)) {
       // A watermark that moved among the rows counts for the chain from its row on, and behind the last one in any case.
       this.#news.push({ kind: 'watermark', watermark: this.#valve.watermark, ingestedAt: batch.ingestedAt });
@@ -254,7 +400,7 @@ export class InputGate {
   }
 
   acceptWatermark(channel: number, watermark: number, ingestedAt: number): void {
-    this.#raise(channel, watermark, ingestedAt);
+    this.#raiseNew(channel, watermark, ingestedAt);
     this.#advance();
   }
 
@@ -292,6 +438,7 @@ class LocalWriter implements ChannelWriter {
   readonly #channel: number;
   readonly #nanos: () => number;
   readonly #consumed: (nanoseconds: number) => void;
+  readonly letGo: () => boolean;
   readonly #view: RecordBatch;
   readonly #strings: LocalStrings;
 
@@ -299,13 +446,17 @@ class LocalWriter implements ChannelWriter {
     gate: InputGate,
     channel: number,
     adopt: boolean,
-    nanos: () => number,
-    consumed: (nanoseconds: number) => void,
+    task: {
+      readonly nanos: () => number;
+      readonly consumed: (nanoseconds: number) => void;
+      readonly letGo: () => boolean;
+    },
   ) {
     this.#gate = gate;
     this.#channel = channel;
-    this.#nanos = nanos;
-    this.#consumed = consumed;
+    this.#nanos = task.nanos;
+    this.#consumed = task.consumed;
+    this.letGo = task.letGo;
     this.#view = RecordBatch.view(gate.schema);
     this.#strings = new LocalStrings(gate.schema, adopt ? null : gate.dictionary());
   }

@@ -66,6 +66,19 @@ export class InputPair {
     return this.#news.length === 0 && this.#target.ready();
   }
 
+  /** Something that was restored has not been delivered. */
+  get restoring(): boolean {
+    return this.gates[0].restoring || this.gates[1].restoring;
+  }
+
+  /** Delivers what is half-delivered, as far as there are credits. Whether nothing is left of it. */
+  settle(): boolean {
+    this.#drain();
+    const settled = this.gates.map((gate) => gate.settle());
+    this.#drain();
+    return this.#news.length === 0 && !settled.includes(false);
+  }
+
   /** There is something to read, or something is half-delivered. */
   get available(): boolean {
     return this.#news.length > 0 || this.gates[0].available || this.gates[1].available;

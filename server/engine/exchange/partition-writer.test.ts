@@ -6,6 +6,7 @@ import type { RecordBatch } from '../batch/record-batch.ts';
 import { f64, i32, nullable, schema, string } from '../batch/schema.ts';
 import type { Partitioner } from '../graph/job-graph.ts';
 import type { LatencyMarker } from '../metrics/latency.ts';
+import type { CheckpointBarrier } from './barrier.ts';
 import type { ChannelWriter } from './channel.ts';
 import { javaHash, keyGroupOf, subtaskOf } from './key-groups.ts';
 import { PartitionWriter } from './partition-writer.ts';
@@ -40,7 +41,13 @@ class FakeChannel implements ChannelWriter {
     this.got.push(`marker ${markedAt}`);
   }
 
-  barrier(): void {}
+  barrier({ checkpoint }: CheckpointBarrier): void {
+    this.got.push(`barrier ${checkpoint}`);
+  }
+
+  letGo(): boolean {
+    return true;
+  }
 
   end(): void {
     this.got.push('end');
@@ -54,6 +61,7 @@ class FakeChannel implements ChannelWriter {
 function writer(partitioner: Partitioner, n: number, options: { subtask?: number; keyKind?: 'string' | 'i32' } = {}) {
   const channels = Array.from({ length: n }, () => new FakeChannel());
   const made = new PartitionWriter(partitioner, channels, {
+    schema: S,
     maxParallelism: 128,
     subtask: options.subtask ?? 0,
     keyKind: options.keyKind ?? null,

@@ -1,15 +1,20 @@
 /**
  * One channel between two threads: a ring of slots in shared memory, single producer, single consumer.
  *
- *   control │ head (published)  ·  tail (consumed)  ·  producer waits     one cache line each
- *   slot 0  │ header │ markers │ time │ watermarks │ column 0 │ column 1 │ … │ text: new strings ─> … <─ payloads │
+ *   control │ head (published)  ·  tail (consumed)  ·  producer waits  ·  announced barrier     one cache line each
+ *   slot 0  │ header │ markers │ time │ watermark runs │ column 0 │ column 1 │ … │ text: new strings ─> … <─ payloads │
  *   …
  *   slot 7  │
  *
  * Free slots are the credits: `head - tail < SLOTS`. A full ring stops the producing subtask, never its thread. The order inside a slot:
- * new dictionary entries, the watermark before its rows, rows (with a watermark each if it moved in between), the watermark behind them,
+ * new dictionary entries, the watermark before its rows, rows (with their watermarks, in runs of rows that share one, if it moved in between), the watermark behind them,
  * latency markers, then a change of status, a barrier or the end. What was ingested when is told once for all rows and once for the watermarks: the
  * oldest counts.
+ *
+ * A barrier that may overtake rows needs no slot, so that it gets through when none is free: it is announced in the control words, with the
+ * position that it has among the slots. The consumer reads no slot behind that position before it has taken notice. There is one at a time.
+ *
+ * A column that is the rows' event time, in the same memory (`RecordBatch.time`), is not carried twice: the header names it.
  *
  * A value too large for the text of a slot travels ahead in fragments, one slot each.
  *
@@ -34,15 +39,34 @@ export function largeBytes(schema: Schema): number {
   return Math.floor(TEXT_BYTES / (2 * Math.max(2, schema.width))) - 16;
 }
 
-const CONTROL_BYTES = 192;
+const CONTROL_BYTES = 256;
 const HEADER_BYTES = 128;
 const MARKER_BYTES = 8 * MARKER_WIDTH * SLOT_MARKERS;
 
-/** Positions in the control words (Int32). */
-export const Control = { HEAD: 0, TAIL: 16, PRODUCER_WAITS: 32 } as const;
+/** Positions in the control words as Int32 … */
+export const Control = {
+  HEAD: 0,
+  TAIL: 16,
+  PRODUCER_WAITS: 32,
+  BARRIER_VERSION: 48,
+  BARRIER_POSITION: 49,
+  BARRIER_KIND: 50,
+} as const;
+/** … and as Float64: of the announced barrier. */
+export const ControlTime = { CHECKPOINT: 26, TRIGGERED: 27, OVERTAKES: 28 } as const;
 
 /** Positions in a slot's header as Int32 … */
-export const Header = { COUNT: 0, FLAGS: 1, ENTRIES: 2, TEXT: 3, PAYLOADS: 8, MARKERS: 9, BARRIER_KIND: 18 } as const;
+export const Header = {
+  COUNT: 0,
+  FLAGS: 1,
+  ENTRIES: 2,
+  TEXT: 3,
+  PAYLOADS: 8,
+  MARKERS: 9,
+  BARRIER_KIND: 18,
+  RUNS: 19,
+  TIME_COLUMN: 20,
+} as const;
 /** … and as Float64. */
 export const HeaderTime = {
   WATERMARK_BEFORE: 2,
@@ -54,7 +78,6 @@ export const HeaderTime = {
 } as const;
 
 export const Flag = {
-  WATERMARKS: 1,
   IDLE: 2,
   ACTIVE: 4,
   END: 8,
@@ -71,29 +94,36 @@ export interface Slot {
   readonly times: Float64Array;
   /** `SLOT_MARKERS` times `MARKER_WIDTH` numbers. */
   readonly markers: Float64Array;
-  readonly watermarks: Float64Array;
+  /** Watermark of each run of rows, and the row behind its last; `Header.RUNS` of them count, none: the watermark does not move. */
+  readonly runWatermarks: Float64Array;
+  readonly runEnds: Int32Array;
   readonly text: Uint8Array;
   /** Columns as a batch over the slot's memory. */
   readonly batch: RecordBatch;
 }
 
-function columnBytes(kind: ColumnKind): number {
+/** Of one row of a column. */
+export function cellBytes(kind: ColumnKind): number {
   switch (kind) {
     case 'f64':
     case 'timestamp':
     case 'bytes':
-      return 8 * BATCH_ROWS;
+      return 8;
     case 'i32':
     case 'string':
-      return 4 * BATCH_ROWS;
+      return 4;
     case 'bool':
-      return BATCH_ROWS;
+      return 1;
   }
+}
+
+function columnBytes(kind: ColumnKind): number {
+  return cellBytes(kind) * BATCH_ROWS;
 }
 
 function slotBytes(schema: Schema): number {
   const columns = schema.columns.reduce((sum, c) => sum + columnBytes(c.kind), 0);
-  return HEADER_BYTES + MARKER_BYTES + 16 * BATCH_ROWS + columns + TEXT_BYTES;
+  return HEADER_BYTES + MARKER_BYTES + 20 * BATCH_ROWS + columns + TEXT_BYTES;
 }
 
 /** Bytes of shared memory of one channel. */
@@ -104,10 +134,12 @@ export function ringBytes(schema: Schema): number {
 /** Views over one channel's memory, for one side. */
 export class Ring {
   readonly control: Int32Array;
+  readonly controlTimes: Float64Array;
   readonly slots: readonly Slot[];
 
   constructor(memory: SharedArrayBuffer, schema: Schema) {
     this.control = new Int32Array(memory, 0, CONTROL_BYTES / 4);
+    this.controlTimes = new Float64Array(memory, 0, CONTROL_BYTES / 8);
     this.slots = Array.from({ length: SLOTS }, (_, i) =>
       mapSlot(memory, CONTROL_BYTES + i * slotBytes(schema), schema),
     );
@@ -124,7 +156,8 @@ function mapSlot(memory: SharedArrayBuffer, base: number, schema: Schema): Slot 
   const headerAt = take(HEADER_BYTES);
   const markers = new Float64Array(memory, take(MARKER_BYTES), MARKER_WIDTH * SLOT_MARKERS);
   const time = new Float64Array(memory, take(8 * BATCH_ROWS), BATCH_ROWS);
-  const watermarks = new Float64Array(memory, take(8 * BATCH_ROWS), BATCH_ROWS);
+  const runWatermarks = new Float64Array(memory, take(8 * BATCH_ROWS), BATCH_ROWS);
+  const runEnds = new Int32Array(memory, take(4 * BATCH_ROWS), BATCH_ROWS);
   // Widest columns first, so that every view is aligned.
   const width: Record<ColumnKind, number> = { f64: 0, timestamp: 0, bytes: 1, i32: 1, string: 1, bool: 2 };
   const order = schema.columns.map((_, i) => i).sort((a, b) => width[kindAt(schema, a)] - width[kindAt(schema, b)]);
@@ -163,7 +196,8 @@ function mapSlot(memory: SharedArrayBuffer, base: number, schema: Schema): Slot 
     header: new Int32Array(memory, headerAt, HEADER_BYTES / 4),
     times: new Float64Array(memory, headerAt, HEADER_BYTES / 8),
     markers,
-    watermarks,
+    runWatermarks,
+    runEnds,
     text,
     batch: new RecordBatch(
       schema,

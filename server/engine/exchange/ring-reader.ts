@@ -8,6 +8,7 @@ import type { CheckpointBarrier, CheckpointKind } from './barrier.ts';
 import {
   BARRIER_KINDS,
   Control,
+  ControlTime,
   Flag,
   Header,
   HeaderTime,
@@ -17,7 +18,7 @@ import {
   type Slot,
   TEXT_BYTES,
 } from './ring-layout.ts';
-import { Encoding } from './ring-writer.ts';
+import { type Overtaken, peek, readEntries, readWatermarks } from './ring-peek.ts';
 
 /**
  * A published slot, in the order in which its parts count: the watermark before its rows, rows, the watermark behind, markers, status, barrier or end.
@@ -35,6 +36,13 @@ export interface Arrival {
   readonly end: boolean;
 }
 
+/** A barrier that was announced, and not reached. */
+interface Announced {
+  readonly barrier: CheckpointBarrier;
+  /** Of the first slot behind it. */
+  readonly position: number;
+}
+
 interface TableOf {
   readonly column: number;
   table: Int32Array;
@@ -43,19 +51,27 @@ interface TableOf {
 
 export class RingReader {
   readonly #ring: Ring;
+  readonly #schema: Schema;
   readonly #notifyProducer: () => void;
   readonly #dictionary: Dictionary;
   readonly #views: RecordBatch[];
   /** Per string column: the gate's code of each of the producer's. */
   readonly #tables: TableOf[];
   readonly #text: Uint8Array | null;
+  /** Columns that may be the event time. */
+  readonly #timestamps: readonly number[];
+  /** Of the rows of the slot that is lent. */
+  readonly #watermarks = new Float64Array(BATCH_ROWS);
   #tail = 0;
+  #barrierVersion = 0;
+  #announced: Announced | null = null;
   #fragments: Uint8Array[] = [];
   readonly #large: Uint8Array[] = [];
 
   /** `notifyProducer` wakes the producer's thread; called only while it waits for credits. */
   constructor(ring: Ring, schema: Schema, dictionary: Dictionary, notifyProducer: () => void) {
     this.#ring = ring;
+    this.#schema = schema;
     this.#tail = Atomics.load(ring.control, Control.TAIL);
     this.#notifyProducer = notifyProducer;
     this.#dictionary = dictionary;
@@ -64,6 +80,7 @@ export class RingReader {
     this.#tables = schema.columns.flatMap((c, column) =>
       c.kind === 'string' ? [{ column, table: new Int32Array(1024).fill(-1), codes: new Int32Array(BATCH_ROWS) }] : [],
     );
+    this.#timestamps = schema.columns.flatMap((c, column) => (c.kind === 'timestamp' ? [column] : []));
     this.#views = ring.slots.map((slot) => this.#view(slot, schema));
     dictionary.hold((mark) => {
       for (const { table } of this.#tables) for (const code of table) if (code >= 0) mark(code);
@@ -75,9 +92,10 @@ export class RingReader {
     return Atomics.load(this.#ring.control, Control.HEAD) !== this.#tail;
   }
 
-  /** The next slot, or null. Every slot taken is given back by `release`, before the next is taken. */
+  /** The next slot, or null; also where a barrier comes first. Every slot taken is given back by `release`, before the next is taken. */
   take(): Arrival | null {
     while (this.available) {
+      if (this.announced() !== null && this.atBarrier) return null;
       const index = this.#tail & (SLOTS - 1);
       const slot = this.#ring.slots[index] as Slot;
       const flags = slot.header[Header.FLAGS] as number;
@@ -93,7 +111,7 @@ export class RingReader {
       const count = slot.header[Header.COUNT] as number;
       this.#readEntries(slot);
       const view = this.#views[index] as RecordBatch;
-      if (count > 0) this.#fill(view, slot, count, (flags & Flag.WATERMARKS) !== 0);
+      if (count > 0) this.#fill(view, slot, count);
       return {
         watermarkBefore: slot.times[HeaderTime.WATERMARK_BEFORE] as number,
         rows: count > 0 ? view : null,
@@ -106,6 +124,45 @@ export class RingReader {
       };
     }
     return null;
+  }
+
+  /** The barrier that was announced last, if it has not been passed. */
+  announced(): CheckpointBarrier | null {
+    const { control, controlTimes } = this.#ring;
+    for (;;) {
+      const version = Atomics.load(control, Control.BARRIER_VERSION);
+      if (version === this.#barrierVersion || (version & 1) === 1) break;
+      const barrier: CheckpointBarrier = {
+        checkpoint: controlTimes[ControlTime.CHECKPOINT] as number,
+        triggeredAt: controlTimes[ControlTime.TRIGGERED] as number,
+        overtakesAfterMs: controlTimes[ControlTime.OVERTAKES] as number,
+        kind: BARRIER_KINDS[control[Control.BARRIER_KIND] as number] as CheckpointKind,
+      };
+      const position = control[Control.BARRIER_POSITION] as number;
+      if (Atomics.load(control, Control.BARRIER_VERSION) !== version) continue;
+      this.#barrierVersion = version;
+      this.#announced = { barrier, position };
+    }
+    return this.#announced?.barrier ?? null;
+  }
+
+  /** All that came before the announced barrier has been taken. */
+  get atBarrier(): boolean {
+    return this.#announced?.position === this.#tail;
+  }
+
+  /** The barrier has been taken note of where it stands, or before. */
+  passBarrier(): void {
+    this.#announced = null;
+  }
+
+  /** Copies of what lies before the announced barrier, behind so many slots that are not given back; it stays where it is. */
+  *overtaken(skip: number): Iterable<Overtaken> {
+    const until = this.#announced?.position ?? this.#tail;
+    const from = until === this.#tail ? until : (this.#tail + skip) | 0;
+    const known = (column: number, code: number): string =>
+      this.#dictionary.get(this.#tables.find((t) => t.column === column)?.table[code] ?? -1) ?? '';
+    yield* peek(this.#ring, this.#schema, from, until, known, this.#large, this.#fragments);
   }
 
   /** Gives the slot back: one credit for the producer. */
@@ -136,45 +193,32 @@ export class RingReader {
   }
 
   #readEntries(slot: Slot): void {
-    let at = 0;
-    const entries = slot.header[Header.ENTRIES] as number;
-    for (let e = 0; e < entries; e++) {
-      const words = new Int32Array(slot.text.buffer, slot.text.byteOffset + at, 3);
-      const column = (words[0] as number) >> 8;
-      const encoding = (words[0] as number) & 0xff;
-      const code = words[1] as number;
-      const length = words[2] as number;
-      at += 12;
-      const entry = this.#tables.find((t) => t.column === column) as TableOf;
-      if (encoding === Encoding.FORGET) {
-        entry.table.fill(-1);
-        continue;
-      }
-      let text: string;
-      if (encoding === Encoding.FRAGMENTS || encoding === Encoding.FRAGMENTS + 4) {
-        const value = this.#large.shift() as Uint8Array;
-        text = Buffer.from(value.buffer, value.byteOffset, value.length).toString(
-          encoding === Encoding.FRAGMENTS ? 'latin1' : 'utf16le',
-        );
-      } else {
-        const raw = Buffer.from(slot.text.buffer, slot.text.byteOffset + at, length);
-        text = raw.toString(encoding === Encoding.LATIN1 ? 'latin1' : 'utf16le');
-        at += (length + 3) & ~3;
-      }
-      if (code >= entry.table.length) {
-        const grown = new Int32Array(Math.max(code + 1, entry.table.length * 2)).fill(-1);
-        grown.set(entry.table);
-        entry.table = grown;
-      }
-      entry.table[code] = this.#dictionary.codeOf(text);
-    }
+    if (slot.header[Header.ENTRIES] === 0) return;
+    const tableOf = (column: number): TableOf => this.#tables.find((t) => t.column === column) as TableOf;
+    readEntries(slot, () => this.#large.shift() as Uint8Array, {
+      forget: (column) => {
+        tableOf(column).table.fill(-1);
+      },
+      text: (column, code, text) => {
+        const entry = tableOf(column);
+        if (code >= entry.table.length) {
+          const grown = new Int32Array(Math.max(code + 1, entry.table.length * 2)).fill(-1);
+          grown.set(entry.table);
+          entry.table = grown;
+        }
+        entry.table[code] = this.#dictionary.codeOf(text);
+      },
+    });
   }
 
-  #fill(view: RecordBatch, slot: Slot, count: number, perRow: boolean): void {
+  #fill(view: RecordBatch, slot: Slot, count: number): void {
     view.size = count;
     view.selection = null;
-    view.watermarks = perRow ? slot.watermarks : null;
+    view.watermarks = readWatermarks(slot, this.#watermarks);
     view.ingestedAt = slot.times[HeaderTime.ROWS_INGESTED] as number;
+    const timeColumn = slot.header[Header.TIME_COLUMN] as number;
+    for (const column of this.#timestamps)
+      view.columns[column] = column === timeColumn ? view.time : (slot.batch.columns[column] as Float64Array);
     for (const { column, table, codes } of this.#tables)
       translate(slot.batch.columns[column] as Int32Array, table, codes, count);
     if (this.#text === null) return;

@@ -10,6 +10,7 @@ import { type CopyRows, makeCopyRows } from './copy-rows.ts';
 import {
   BARRIER_KINDS,
   Control,
+  ControlTime,
   Flag,
   Header,
   HeaderTime,
@@ -21,6 +22,7 @@ import {
   type Slot,
   TEXT_BYTES,
 } from './ring-layout.ts';
+import { endOfRun } from './row-watermarks.ts';
 import { SentCodes } from './sent-codes.ts';
 
 /** Bytes in front of an entry: column and encoding, code, length. */
@@ -30,7 +32,10 @@ export const Encoding = { LATIN1: 0, UTF16: 1, FRAGMENTS: 2, FORGET: 3 } as cons
 export class RingWriter implements ChannelWriter {
   readonly #ring: Ring;
   readonly #large: number;
+  readonly #schema: Schema;
   readonly #copy: CopyRows;
+  /** Copiers that leave out a column that is the event time. */
+  readonly #copyWithout = new Map<number, CopyRows>();
   readonly #notify: () => void;
   readonly #strings: { column: number; codes: SentCodes }[];
   readonly #bytes: number[];
@@ -43,8 +48,11 @@ export class RingWriter implements ChannelWriter {
   /** … and by payloads, from its end: the other side reads strings one behind the other. */
   #payloads = 0;
   #entries = 0;
-  #perRow = false;
+  /** Runs of rows that share a watermark; 0: it has not moved among the rows of the open slot. */
+  #runs = 0;
   #watermark = Number.NEGATIVE_INFINITY;
+  /** Column of the open slot that is the event time of all its rows, and is not written; -1: none. */
+  #timeColumn = -1;
   #markers = 0;
   /** Oldest ingestion of the open slot's rows, and of what raised its watermarks. */
   #rowsIngestedAt = NEVER_INGESTED;
@@ -63,6 +71,7 @@ export class RingWriter implements ChannelWriter {
     this.#tailSeen = Atomics.load(ring.control, Control.TAIL);
     this.#large = largeBytes(schema);
     this.#notify = notify;
+    this.#schema = schema;
     this.#copy = makeCopyRows(schema);
     this.#strings = schema.columns.flatMap((c, column) =>
       c.kind === 'string' ? [{ column, codes: new SentCodes() }] : [],
@@ -107,7 +116,8 @@ export class RingWriter implements ChannelWriter {
   watermark(watermark: number, ingestedAt = NEVER_INGESTED): void {
     if (watermark <= this.#watermark) return;
     const slot = this.#slot() as Slot;
-    if (this.#rows > 0 && !this.#perRow) this.#startPerRow(slot);
+    if (this.#rows > 0 && this.#runs === 0)
+      this.#run(slot, this.#rows, slot.times[HeaderTime.WATERMARK_BEFORE] as number);
     this.#watermark = watermark;
     if (this.#rows === 0) slot.times[HeaderTime.WATERMARK_BEFORE] = watermark;
     if (ingestedAt < this.#watermarksIngestedAt) this.#watermarksIngestedAt = ingestedAt;
@@ -126,7 +136,13 @@ export class RingWriter implements ChannelWriter {
     this.#flag(idle ? Flag.IDLE : Flag.ACTIVE);
   }
 
-  barrier({ checkpoint, triggeredAt, kind }: CheckpointBarrier): void {
+  /** One that may overtake rows needs no credit. */
+  barrier(barrier: CheckpointBarrier): void {
+    const { checkpoint, triggeredAt, kind, overtakesAfterMs } = barrier;
+    if (overtakesAfterMs !== undefined) {
+      this.#announce(barrier, overtakesAfterMs);
+      return;
+    }
     const slot = this.#slot() as Slot;
     slot.times[HeaderTime.CHECKPOINT] = checkpoint;
     slot.times[HeaderTime.TRIGGERED] = triggeredAt;
@@ -134,8 +150,27 @@ export class RingWriter implements ChannelWriter {
     this.#flag(Flag.BARRIER);
   }
 
+  /** The version is odd while the words are being written. */
+  #announce({ checkpoint, triggeredAt, kind }: CheckpointBarrier, overtakesAfterMs: number): void {
+    this.flush();
+    const { control, controlTimes } = this.#ring;
+    Atomics.add(control, Control.BARRIER_VERSION, 1);
+    controlTimes[ControlTime.CHECKPOINT] = checkpoint;
+    controlTimes[ControlTime.TRIGGERED] = triggeredAt;
+    controlTimes[ControlTime.OVERTAKES] = overtakesAfterMs;
+    control[Control.BARRIER_KIND] = BARRIER_KINDS.indexOf(kind);
+    control[Control.BARRIER_POSITION] = this.#head;
+    Atomics.add(control, Control.BARRIER_VERSION, 1);
+    this.#notify();
+  }
+
   end(): void {
     this.#flag(Flag.END);
+  }
+
+  /** What was handed over lies in the ring. */
+  letGo(): boolean {
+    return true;
   }
 
   flush(): void {
@@ -146,7 +181,8 @@ export class RingWriter implements ChannelWriter {
     slot.header[Header.TEXT] = this.#text;
     slot.header[Header.PAYLOADS] = this.#payloads;
     slot.header[Header.MARKERS] = this.#markers;
-    if (this.#perRow) slot.header[Header.FLAGS] = (slot.header[Header.FLAGS] as number) | Flag.WATERMARKS;
+    slot.header[Header.RUNS] = this.#runs;
+    slot.header[Header.TIME_COLUMN] = this.#timeColumn;
     slot.times[HeaderTime.WATERMARK_AFTER] = this.#watermark;
     slot.times[HeaderTime.ROWS_INGESTED] = this.#rowsIngestedAt;
     slot.times[HeaderTime.WATERMARKS_INGESTED] = this.#watermarksIngestedAt;
@@ -188,7 +224,7 @@ export class RingWriter implements ChannelWriter {
     this.#text = 0;
     this.#payloads = 0;
     this.#entries = 0;
-    this.#perRow = false;
+    this.#runs = 0;
     this.#markers = 0;
     this.#rowsIngestedAt = NEVER_INGESTED;
     this.#watermarksIngestedAt = NEVER_INGESTED;
@@ -198,27 +234,49 @@ export class RingWriter implements ChannelWriter {
 
   #append(slot: Slot, batch: RecordBatch, rows: Int32Array | null, from: number, to: number): void {
     const at = this.#rows;
-    this.#copy(batch, rows, from, to, slot.batch, at);
+    this.#copierOf(slot, batch)(batch, rows, from, to, slot.batch, at);
     this.#rows = at + to - from;
     if (batch.ingestedAt < this.#rowsIngestedAt) this.#rowsIngestedAt = batch.ingestedAt;
     this.#dirty = true;
     const watermarks = batch.watermarks;
-    if (watermarks !== null) {
-      const last = Math.max(this.#watermark, watermarks[rows === null ? to - 1 : (rows[to - 1] as number)] as number);
-      if (last > this.#watermark && !this.#perRow) this.#startPerRow(slot, at);
-      if (this.#perRow) {
-        copyWatermarks(watermarks, rows, from, to, this.#watermark, slot.watermarks, at);
-      }
-      this.#watermark = last;
-    } else if (this.#perRow) {
-      slot.watermarks.fill(this.#watermark, at, this.#rows);
+    if (watermarks === null) {
+      if (this.#runs > 0) this.#run(slot, this.#rows, this.#watermark);
+      return;
     }
+    const last = Math.max(this.#watermark, watermarks[rows === null ? to - 1 : (rows[to - 1] as number)] as number);
+    if (last > this.#watermark || this.#runs > 0) {
+      if (this.#runs === 0 && at > 0) this.#run(slot, at, slot.times[HeaderTime.WATERMARK_BEFORE] as number);
+      for (let i = from; i < to; ) {
+        const own = watermarks[rows === null ? i : (rows[i] as number)] as number;
+        i = endOfRun(watermarks, rows, i, to);
+        this.#run(slot, at + i - from, Math.max(this.#watermark, own));
+      }
+    }
+    this.#watermark = last;
   }
 
-  /** From now on every row of the open slot says its watermark. */
-  #startPerRow(slot: Slot, rows = this.#rows): void {
-    this.#perRow = true;
-    slot.watermarks.fill(slot.times[HeaderTime.WATERMARK_BEFORE] as number, 0, rows);
+  /** What copies rows of `batch` into the open slot; a column that was left out is made up for, where this batch has another as its time. */
+  #copierOf(slot: Slot, batch: RecordBatch): CopyRows {
+    const column = timeColumn(this.#schema, batch);
+    if (this.#rows === 0) this.#timeColumn = column;
+    else if (this.#timeColumn >= 0 && this.#timeColumn !== column) {
+      (slot.batch.columns[this.#timeColumn] as Float64Array).set(slot.batch.time.subarray(0, this.#rows));
+      this.#timeColumn = -1;
+    }
+    if (this.#timeColumn < 0) return this.#copy;
+    let copy = this.#copyWithout.get(column);
+    if (copy === undefined) {
+      copy = makeCopyRows(this.#schema, column);
+      this.#copyWithout.set(column, copy);
+    }
+    return copy;
+  }
+
+  /** Rows of the open slot up to `end` have this watermark, from where the run before ended. */
+  #run(slot: Slot, end: number, watermark: number): void {
+    if (this.#runs > 0 && slot.runWatermarks[this.#runs - 1] === watermark) this.#runs--;
+    slot.runWatermarks[this.#runs] = watermark;
+    slot.runEnds[this.#runs++] = end;
   }
 
   /** Puts the strings and payloads that row `k` brings along into the open slot. */
@@ -358,19 +416,12 @@ export class RingWriter implements ChannelWriter {
   }
 }
 
-/** Of rows `rows[from .. to)`, none below `low`. */
-function copyWatermarks(
-  own: Float64Array,
-  rows: Int32Array | null,
-  from: number,
-  to: number,
-  low: number,
-  into: Float64Array,
-  at: number,
-): void {
-  for (let i = from, j = at; i < to; i++, j++) {
-    into[j] = Math.max(low, own[rows === null ? i : (rows[i] as number)] as number);
-  }
+/** First timestamp column of a batch that is its event time, in the same memory; -1: none. */
+function timeColumn(schema: Schema, batch: RecordBatch): number {
+  const { columns } = schema;
+  for (let i = 0; i < columns.length; i++)
+    if (columns[i]?.kind === 'timestamp' && batch.columns[i] === batch.time) return i;
+  return -1;
 }
 
 function firstUnsent(codes: Int32Array, sent: Uint8Array, rows: Int32Array | null, from: number, to: number): number {

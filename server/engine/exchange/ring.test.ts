@@ -111,7 +111,43 @@ const plain = (p: Pair, rows: readonly [string, number][], watermarks?: readonly
   return batch;
 };
 
+const Timed = schema({ at: timestamp(), n: f64(), until: timestamp() });
+
 describe('a ring', () => {
+  it('EX22 a column that is the event time, in the same memory, arrives as such, whatever shares its slot', () => {
+    const step = fc.record({
+      rows: fc.integer({ min: 1, max: 70 }),
+      aliased: fc.constantFrom('at', 'until', 'none'),
+      picks: fc.boolean(),
+      flush: fc.boolean(),
+    });
+    fc.assert(
+      fc.property(fc.array(step, { minLength: 1, maxLength: 12 }), (steps) => {
+        const p = new Pair(Timed);
+        const expected: unknown[] = [];
+        let n = 0;
+        for (const { rows: count, aliased, picks, flush } of steps) {
+          const rows = Array.from({ length: count }, () => ({ at: 1000 + n, n: n++, until: 2000 + n }));
+          const times = rows.map((row, k) =>
+            aliased === 'none' ? (k % 3 === 0 ? Number.NaN : 3000 + k) : row[aliased],
+          );
+          const batch = fill(Timed, p.dictionary, rows, times);
+          if (aliased !== 'none') batch.time = batch.f64(aliased);
+          const chosen = rows.map((_, k) => k).filter((k) => !picks || k % 2 === 0);
+          if (picks) {
+            batch.selection = Int32Array.from(chosen);
+            batch.selected = chosen.length;
+          }
+          for (const k of chosen) expected.push([rows[k], times[k]]);
+          p.send(batch);
+          if (flush) p.writer.flush();
+        }
+        p.drain();
+        expect(p.rows.map((row, i) => [row, p.times[i]])).toEqual(expected);
+      }),
+    );
+  });
+
   it('EX1 carries every kind of column, nulls and timestamps', () => {
     const rows = [
       { b: true, s: 'a', sn: null, f: -0.5, fn: null, i: -7, t: 8.64e15, y: Uint8Array.of(0, 255), yn: null },

@@ -49,9 +49,34 @@ function limitWatermarks(
   high: number,
   into: Float64Array,
 ): void {
-  for (let i = 0; i < count; i++) {
-    const k = rows === null ? i : (rows[i] as number);
-    const watermark = own[k] as number;
-    into[k] = Math.min(high, Math.max(low, watermark));
+  for (let i = 0; i < count; ) {
+    const first = rows === null ? i : (rows[i] as number);
+    const watermark = Math.min(high, Math.max(low, own[first] as number));
+    i = endOfRun(own, rows, i, count);
+    const last = rows === null ? i - 1 : (rows[i - 1] as number);
+    // Rows in between that do not count get it too: a run without gaps is cheaper.
+    for (let k = first; k <= last; k++) into[k] = watermark;
   }
+}
+
+/**
+ * Watermarks of rows never go back, and stand still for many rows at a time: the first position behind `from` of one that differs from that
+ * of row `rows[from]` (null: row `from`), or `to`. Looks further and further ahead, then halves what it has passed over.
+ */
+export function endOfRun(watermarks: Float64Array, rows: Int32Array | null, from: number, to: number): number {
+  const at = (i: number): number => watermarks[rows === null ? i : (rows[i] as number)] as number;
+  const watermark = at(from);
+  let low = from + 1;
+  let high = low;
+  for (let step = 1; high < to && at(high) === watermark; step *= 2) {
+    low = high + 1;
+    high += step;
+  }
+  if (high > to) high = to;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (at(middle) === watermark) low = middle + 1;
+    else high = middle;
+  }
+  return low;
 }

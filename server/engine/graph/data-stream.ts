@@ -31,6 +31,7 @@ import {
   ProcessOperator,
   type StatefulFunction,
 } from '../operators/process.ts';
+import { originColumn } from '../operators/row-origin.ts';
 import { SinkOperator } from '../operators/sink.ts';
 import { WatermarksOperator } from '../operators/watermarks.ts';
 import type { StateDescriptor } from '../state/descriptors.ts';
@@ -190,6 +191,7 @@ export class DataStream<F extends Fields> {
 
   /** Event time from here on; timestamps are those the source gave, unless the strategy assigns others. */
   assignTimestampsAndWatermarks(strategy: WatermarkStrategy<F>, name = 'Timestamps/Watermarks'): SingleOutputStream<F> {
+    if (strategy.origin !== null) originColumn(this.schema, strategy.origin, name);
     return this.transform(this.schema, {
       kind: 'watermarks',
       name,

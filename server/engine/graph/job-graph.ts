@@ -21,8 +21,8 @@ export type Partitioner =
   | { readonly kind: 'forward' }
   /** By key group of a column. */
   | { readonly kind: 'hash'; readonly column: number }
-  /** Round robin over all. */
-  | { readonly kind: 'rebalance' }
+  /** Round robin over all. `forward`: until both sides have the same parallelism again (`rescale.ts`). */
+  | { readonly kind: 'rebalance'; readonly forward?: true }
   /** Round robin over a local share, as Flink's rescale. */
   | { readonly kind: 'rescale' }
   /** Everything to all. */

@@ -49,6 +49,9 @@ describe('a job with other numbers of subtasks', () => {
     expect(kinds(job())).toEqual(['forward', 'forward', 'hash']);
     expect(kinds(withParallelism(job(), { rows: 3 }))).toEqual(['rebalance', 'forward', 'hash']);
     expect(kinds(withParallelism(job(), { rows: 3, apart: 3, aside: 3 }))).toEqual(['forward', 'forward', 'hash']);
+    // Threads know the numbers only, and must find the same channels.
+    const back = withParallelism(withParallelism(job(), { rows: 3 }), { rows: 2 });
+    expect(kinds(back)).toEqual(kinds(job()));
   });
 
   it('CH15 what cannot be is refused by name', () => {

@@ -8,7 +8,8 @@ export type ParallelismChanges = Readonly<Record<string, number>>;
 
 /**
  * What is not named stays. Nothing is chained anew, so that ids and state stay where they are: a job is rescaled by tasks, as in Flink. An
- * exchange between equal parallelisms that stop being equal becomes a rebalance. Throws a `UsageError` that names operator and limits.
+ * exchange between equal parallelisms that stop being equal becomes a rebalance, until they are equal again: the numbers alone decide, not how
+ * they came about, since every thread works out the same channels. Throws a `UsageError` that names operator and limits.
  */
 export function withParallelism(graph: JobGraph, changes: ParallelismChanges): JobGraph {
   const wanted = new Map<JobVertex, { readonly parallelism: number; readonly operator: string }>();
@@ -38,7 +39,11 @@ export function withParallelism(graph: JobGraph, changes: ParallelismChanges): J
   });
   const edges = graph.edges.map((edge): JobEdge => {
     const equal = vertices[edge.from]?.parallelism === vertices[edge.to]?.parallelism;
-    return edge.partitioner.kind === 'forward' && !equal ? { ...edge, partitioner: { kind: 'rebalance' } } : edge;
+    const { partitioner } = edge;
+    if (partitioner.kind === 'forward' && !equal) return { ...edge, partitioner: { kind: 'rebalance', forward: true } };
+    if (partitioner.kind === 'rebalance' && partitioner.forward && equal)
+      return { ...edge, partitioner: { kind: 'forward' } };
+    return edge;
   });
   return { ...graph, vertices, edges };
 }

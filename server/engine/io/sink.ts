@@ -1,7 +1,7 @@
 /**
  * What a connector implements to send results out (Flink's Sink V2): a writer that stages, and a committer that makes staged work visible.
  *
- *   recover ── write(batch)* ── prepareCommit() ──> committables ── [the checkpoint that holds them completes] ── commit(committables)
+ *   check ── recover ── write(batch)* ── prepareCommit() ──> committables ── [the checkpoint that holds them completes] ── commit(committables)
  *
  * In a job without checkpoints the sink operator takes the same two steps every `rollInterval` and at the end of the input. With
  * checkpoints, `prepareCommit` comes with the snapshot, and the committables are part of it.
@@ -17,15 +17,41 @@ import type { Eventually } from '../state/keyed-state.ts';
 /** `C`: committables; `W`: what a writer's snapshot is. Both plain data. */
 export interface Sink<C = unknown, W = unknown> {
   createWriter(context: WriterContext<W>): SinkWriter<C, W>;
-  /** Null for sinks that show everything at once (console, live tap). */
-  createCommitter(): Committer<C> | null;
+  /** Of that subtask. Null for sinks that show everything at once (console, live tap). */
+  createCommitter(subtask: number): Committer<C> | null;
+  /**
+   * Main thread, before `recover`, while no writer lives: whether the job can go on from there with every row once. Changes no output. Absent: always.
+   */
+  check?(restored: SinkRecovery<C, W>): Eventually<Obstacles>;
   /**
    * Main thread, before an attempt of the job starts and while no writer lives: whatever earlier attempts have left that the restored
    * checkpoint does not know is taken back (staged work, and what was committed with a checkpoint that is lost). Gives a sentence for
    * people about everything taken back that had been visible, or may be doubled because this sink cannot take it back; null: the job begins
    * without a checkpoint, and must not find anything of an earlier attempt of its own.
+   *
+   * `savepoints`: what would have to be committed if the job went on from a savepoint that still exists, whichever; null: that cannot be known
+   * now. A sink that can keep staged work for long leaves it alone, so that they stay what they are.
    */
-  recover?(restored: SinkRecovery<C, W> | null): Eventually<readonly string[]>;
+  recover?(
+    restored: SinkRecovery<C, W> | null,
+    savepoints: () => Promise<readonly C[] | null>,
+  ): Eventually<readonly string[]>;
+  /**
+   * As `recover`, where some writers have failed and go on from the last completed checkpoint while the others write and commit: nothing that may
+   * be theirs is touched. Throws where something is lost that the failed ones have to commit. Absent beside `recover`: the whole job restarts.
+   */
+  recoverWriters?(
+    restored: SinkRecovery<C, W> | null,
+    failed: FailedWriters<C>,
+    savepoints: () => Promise<readonly C[] | null>,
+  ): Eventually<readonly string[]>;
+}
+
+/** Some writers of a sink. */
+export interface FailedWriters<C = unknown> {
+  readonly subtasks: ReadonlySet<number>;
+  /** Those at the restored checkpoint that these commit again. */
+  readonly committables: readonly C[];
 }
 
 /** What all writers of a sink gave at the restored checkpoint. */
@@ -35,6 +61,16 @@ export interface SinkRecovery<C = unknown, W = unknown> {
   /** Of subtask 0, 1, 2 …: as many as the parallelism was. */
   readonly states: readonly W[];
 }
+
+/** What keeps a job from going on from a checkpoint, a sentence for people each; null: nothing. */
+export interface Obstacles {
+  /** Of what the checkpoint still has to commit something is lost: its rows come again only from an older one. */
+  readonly damage: string | null;
+  /** Later checkpoints have committed what cannot be taken back: it would come again. */
+  readonly doubled: string | null;
+}
+
+export const NO_OBSTACLES: Obstacles = { damage: null, doubled: null };
 
 export interface WriterContext<W = unknown> {
   readonly subtask: number;

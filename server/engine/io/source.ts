@@ -57,6 +57,12 @@ export interface Enumerator {
   onControl?(event: unknown): void;
   /** From a reader's `ReaderContext.send`. */
   onReaderEvent?(subtask: number, event: unknown): void;
+  /**
+   * That reader, one of several, had failed and runs again from the last checkpoint, while the others went on: `splits` were assigned to it since, and
+   * are nobody's again; there may be none. What else it was told since, that there are no more splits above all, it has forgotten. Absent: where
+   * one of several readers fails the whole job restarts. (Flink's `addSplitsBack` and `addReader`.)
+   */
+  addSplitsBack?(splits: readonly Split[], subtask: number): void;
   /** Plain data: what is not assigned yet, and whatever `onControl` has changed. What it assigned before belongs to the readers. */
   snapshot(): unknown;
   close(): void;
@@ -112,6 +118,11 @@ export interface SourceReader<S extends Split = Split> {
    * `addSplit` of any reader, in another process too, it gives the very rows that were still to come. Called between polls.
    */
   snapshot(): readonly S[];
+  /**
+   * Rows given so far of each split, since its very beginning, by the source's own count: of those being read, and of those that this reader has
+   * read to the end. What the engine has counted is compared with it (`runtime/job/row-accounts.ts`).
+   */
+  given?(): ReadonlyMap<string, number>;
   /** The dictionary was swept: forget every code that you did not hold. */
   onDictionarySwept?(): void;
   /** From the enumerator's `EnumeratorContext.send`. */

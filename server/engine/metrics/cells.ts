@@ -48,6 +48,8 @@ export const OperatorCell = {
    * so far. NaN where nothing limits it
    */
   ALIGNMENT_DRIFT: 11,
+  /** Bytes of state in memory, an estimate; told in quiet moments, every 100 ms at least */
+  STATE_BYTES: 12,
 } as const;
 export const OPERATOR_CELLS = 16;
 

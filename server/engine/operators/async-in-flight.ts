@@ -8,7 +8,7 @@ import { ByteReader, ByteWriter, readRow, writeRow } from '../batch/row-bytes.ts
 import type { Schema } from '../batch/schema.ts';
 import { shareOf } from '../state/operator-lists.ts';
 import type { OperatorSnapshot, OperatorState } from '../state/snapshot.ts';
-import type { Mark, QueueItem } from './async-queue.ts';
+import type { Mark } from './async-queue.ts';
 import { NO_WATERMARK, type OperatorContext } from './operator.ts';
 
 export type InFlight = { readonly kind: 'row'; readonly row: Record<string, unknown>; readonly time: number } | Mark;
@@ -18,14 +18,14 @@ const WATERMARK = 1;
 const IDLE = 2;
 const NAME = 'asked';
 
-export function saveInFlight(schema: Schema, items: Iterable<QueueItem>): Record<string, OperatorState> {
+export function saveInFlight(schema: Schema, items: Iterable<InFlight>): Record<string, OperatorState> {
   const written: Uint8Array[] = [];
   for (const item of items) {
     const to = new ByteWriter();
     if (item.kind === 'row') {
       to.u8(ROW);
-      to.f64(item.entry.time);
-      writeRow(schema, item.entry.row, to);
+      to.f64(item.time);
+      writeRow(schema, item.row, to);
     } else if (item.kind === 'watermark') {
       to.u8(WATERMARK);
       to.f64(item.watermark);

@@ -49,12 +49,13 @@ export class AsyncWaitOperator extends Operator {
   readonly #delayed = new Set<AsyncEntry>();
   /** Rows in the queue. */
   #held = 0;
-  /** What was in flight when a snapshot was taken: comes before anything else. */
-  #restored: InFlight[] = [];
+  /** What was in flight when a snapshot was taken, and what a barrier has overtaken: comes before anything else. */
+  #waiting: InFlight[] = [];
   /** When the source read the oldest of what has been built and not handed over. */
   #oldest = NEVER_INGESTED;
   #batch: RecordBatch | null = null;
   #next = 0;
+  #overdrawn = false;
   /** The last watermark that came in. */
   #watermark = NO_WATERMARK;
   #ending = false;
@@ -88,12 +89,12 @@ export class AsyncWaitOperator extends Operator {
   }
 
   override processWatermark(watermark: number): void {
-    this.#mark({ kind: 'watermark', watermark, ingestedAt: this.output.ingestedAt });
+    this.#markBehind({ kind: 'watermark', watermark, ingestedAt: this.output.ingestedAt });
     this.#go();
   }
 
   override processIdle(idle: boolean): void {
-    this.#mark({ kind: 'idle', idle });
+    this.#markBehind({ kind: 'idle', idle });
     this.#go();
   }
 
@@ -124,19 +125,33 @@ export class AsyncWaitOperator extends Operator {
       bytes += sizeOf(item.entry.row) + sizeOf(item.entry.answer);
       if (++sampled === 8) break;
     }
-    const restored = sizeOf(this.#restored);
+    const restored = sizeOf(this.#waiting);
     return Math.round(sampled === 0 ? restored : (bytes / sampled) * this.#held + restored);
   }
 
   override snapshot(): OperatorSnapshot {
-    const operator = saveInFlight(this.context.inputSchema as Schema, this.#queue.items());
-    return { watermark: this.#watermark, keyed: new Map(), operator };
+    const operator = saveInFlight(this.context.inputSchema as Schema, [...this.#asked(), ...this.#waiting]);
+    return { watermark: this.#watermark, keyed: [], operator };
+  }
+
+  *#asked(): Iterable<InFlight> {
+    for (const item of this.#queue.items())
+      yield item.kind === 'row' ? { kind: 'row', row: item.entry.row, time: item.entry.time } : item;
+  }
+
+  override overdraw(on: boolean): void {
+    this.#overdrawn = on;
+    this.#go();
+  }
+
+  override get heldBytes(): number {
+    return sizeOf(this.#waiting);
   }
 
   override restore(snapshots: readonly OperatorSnapshot[]): void {
     super.restore(snapshots);
     const { items, watermark } = loadInFlight(this.context.inputSchema as Schema, snapshots, this.context);
-    this.#restored = items;
+    this.#waiting = items;
     this.#watermark = watermark;
     if (items.length > 0) this.#somethingToDo();
   }
@@ -148,7 +163,8 @@ export class AsyncWaitOperator extends Operator {
     this.#emit();
     this.#ask();
     const allOut = this.#emit();
-    const more = this.#batch !== null || this.#restored.length > 0;
+    if (this.#overdrawn) this.#setAside();
+    const more = !this.#overdrawn && (this.#batch !== null || this.#waiting.length > 0);
     this.pending = !allOut || more || (this.#ending && this.#held > 0);
     this.#setTimer();
   }
@@ -186,9 +202,9 @@ export class AsyncWaitOperator extends Operator {
 
   /** Asks for as many rows as the capacity allows. */
   #ask(): void {
-    while (this.#restored.length > 0) {
+    while (this.#waiting.length > 0) {
       if (this.#held >= this.#capacity) return;
-      const item = this.#restored.shift() as InFlight;
+      const item = this.#waiting.shift() as InFlight;
       if (item.kind === 'row') this.#add(item.row, item.time, NEVER_INGESTED);
       else this.#mark(item);
     }
@@ -203,6 +219,28 @@ export class AsyncWaitOperator extends Operator {
       this.#add(this.#cursor.$copy(), batch.time[k] as number, batch.ingestedAt);
     }
     this.#batch = null;
+  }
+
+  /** What is left of the batch waits as copies. */
+  #setAside(): void {
+    const batch = this.#batch;
+    if (batch === null) return;
+    let last = this.#watermark;
+    for (const item of this.#waiting) if (item.kind === 'watermark') last = Math.max(last, item.watermark);
+    for (; this.#next < batch.count; this.#next++) {
+      const k = batch.row(this.#next);
+      const watermark = batch.watermarks?.[k] ?? NO_WATERMARK;
+      if (watermark > last) this.#waiting.push({ kind: 'watermark', watermark, ingestedAt: batch.ingestedAt });
+      last = Math.max(last, watermark);
+      this.#cursor.$k = k;
+      this.#waiting.push({ kind: 'row', row: this.#cursor.$copy(), time: batch.time[k] as number });
+    }
+    this.#batch = null;
+  }
+
+  #markBehind(mark: Mark): void {
+    if (this.#waiting.length > 0) this.#waiting.push(mark);
+    else this.#mark(mark);
   }
 
   #mark(mark: Mark): void {

@@ -8,10 +8,11 @@ import type { RecordBatch } from '../batch/record-batch.ts';
 import type { Schema } from '../batch/schema.ts';
 import { BroadcastStates } from '../state/broadcast-states.ts';
 import type { StateDescriptor } from '../state/descriptors.ts';
+import type { KeyedBlock } from '../state/keyed-blocks.ts';
 import { loadKeyed, saveKeyed } from '../state/keyed-snapshot.ts';
 import type { Eventually, KeyedStateBackend } from '../state/keyed-state.ts';
 import { OperatorLists } from '../state/operator-lists.ts';
-import type { OperatorSnapshot } from '../state/snapshot.ts';
+import type { OwnSnapshot, TakenSnapshot } from '../state/snapshot.ts';
 import { type KeyInput, StateKeys } from '../state/state-keys.ts';
 import { type Timer, TimerQueue } from '../state/timer-queue.ts';
 import { TimerRecords } from '../state/timer-records.ts';
@@ -72,7 +73,7 @@ export class FunctionOperator extends Operator {
   #backend!: KeyedStateBackend;
   #timerRecords!: TimerRecords;
   #lists!: OperatorLists;
-  #restored: readonly OperatorSnapshot[] = [];
+  #opened = false;
   #outputs!: BuiltOutputs;
   #fn!: OperatorFunction;
   #call!: FunctionCall;
@@ -100,14 +101,14 @@ export class FunctionOperator extends Operator {
   override open(context: OperatorContext): void {
     super.open(context);
     const { name, output, tags, create } = this.#settings;
-    context.own(this.#keys.dictionary);
+    context.own(this.#keys.table);
     this.#backend = context.stateBackend(this.#keys);
     this.#timerRecords = new TimerRecords(this.#backend, () => {
       this.#prepared = this.#input?.keys == null;
     });
     this.#keys.hold((mark) => {
       this.#backend.hold(mark);
-      for (const timers of [this.#eventTimers, this.#processingTimers]) for (const key of timers.keys()) mark(key);
+      for (const timers of [this.#eventTimers, this.#processingTimers]) timers.hold(mark);
     });
     this.#outputs = new BuiltOutputs(context, name, output, tags);
     this.#inputs = this.#settings.inputs.map(({ key, method }, i): Input => {
@@ -138,16 +139,25 @@ export class FunctionOperator extends Operator {
   }
 
   /** State is declared before it is taken over, so that it is migrated on its way in. */
+  override load(block: KeyedBlock): Eventually<void> {
+    this.#openFunction();
+    return loadKeyed(this.#parts, block);
+  }
+
   override start(): void {
+    this.#openFunction();
+    this.#call.due = this.#eventTimers.next;
+    this.nextTimer = this.#processingTimers.next;
+  }
+
+  #openFunction(): void {
+    if (this.#opened) return;
+    this.#opened = true;
     this.#fn.open?.({
       ...openContext(this.context, this.#lists),
       cells: this.context.cells,
       getState: (descriptor) => this.#backend.state(descriptor),
     });
-    loadKeyed(this.#parts, this.#restored, this.context);
-    this.#restored = [];
-    this.#call.due = this.#eventTimers.next;
-    this.nextTimer = this.#processingTimers.next;
   }
 
   processBatch(batch: RecordBatch, index: number): void {
@@ -192,18 +202,14 @@ export class FunctionOperator extends Operator {
     return this.#backend.bytes + timers + this.#broadcast.bytes + this.#lists.bytes;
   }
 
-  override snapshot(): Eventually<OperatorSnapshot> {
+  override snapshot(): TakenSnapshot {
     const { watermark } = this.#call;
     const operator = { ...this.#broadcast.save(), ...this.#lists.save() };
-    const keyed = saveKeyed(this.#parts, this.context.maxParallelism);
-    return keyed instanceof Promise
-      ? keyed.then((groups) => ({ watermark, keyed: groups, operator }))
-      : { watermark, keyed, operator };
+    return { watermark, operator, keyed: saveKeyed(this.#parts, this.context.maxParallelism) };
   }
 
-  override restore(snapshots: readonly OperatorSnapshot[]): void {
+  override restore(snapshots: readonly OwnSnapshot[]): void {
     super.restore(snapshots);
-    this.#restored = snapshots;
     this.#lists.load(snapshots);
     this.#broadcast.load(snapshots, this.context.subtask);
     this.#call.watermark = this.inputWatermark;

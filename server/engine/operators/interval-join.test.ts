@@ -138,7 +138,7 @@ describe('an interval join', () => {
       const h = joining(lower, upper);
       h[side].rows([side === 'first' ? { k: 'a', v: 10 } : { k: 'a', w: 10 }], { times: [10] });
       both(h, watermark);
-      return h.snapshot().keyed.size;
+      return h.snapshot().keyed.length;
     };
     // A row of the first stream at 10 has partners up to 10 + upper; one of the second up to 10 - lower.
     expect([kept(-3, 5, 'first', 14), kept(-3, 5, 'first', 15)]).toEqual([1, 0]);

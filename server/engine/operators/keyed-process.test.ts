@@ -356,7 +356,7 @@ describe('functions with state and timers per key', () => {
     clock.set(120);
     feed({ k: 'other', v: 0 }, { k: 'other', v: 0 });
     expect(h.cells[OperatorCell.EXPIRED]).toBe(2);
-    expect((await h.snapshotLater()).keyed.size).toBe(1);
+    expect((await h.snapshotLater()).keyed.length).toBe(1);
   });
 
   it('KP12 timers of keys whose records lie in a store wait for many at a time, and leave memory again', () => {

@@ -1,7 +1,7 @@
 /**
  * The operator contract. One method is required; every other life event is a hook with a harmless default.
  *
- *   open ─> [restore] ─> start ─> (processBatch | processWatermark | processIdle | onTimer)* ─> endInput ─> close
+ *   open ─> [restore ─> load*] ─> start ─> (processBatch | processWatermark | processIdle | onTimer)* ─> endInput ─> close
  *
  * Credits. An operator emits only while `output.ready()`. It is called only when all its outputs are ready, so whoever emits at most one
  * batch (or one watermark) per call need not ask. Whoever may emit more asks before each one; when the answer is no it remembers where it
@@ -11,13 +11,14 @@
  */
 
 import type { Clock } from '#base/clock.ts';
-import type { Dictionary } from '../batch/dictionary.ts';
+import type { Swept } from '../batch/dictionary.ts';
 import type { RecordBatch } from '../batch/record-batch.ts';
 import type { Schema } from '../batch/schema.ts';
 import { OperatorCell } from '../metrics/cells.ts';
+import type { KeyedBlock } from '../state/keyed-blocks.ts';
 import { restoredWatermark } from '../state/keyed-snapshot.ts';
 import type { Eventually, KeyedStateBackend } from '../state/keyed-state.ts';
-import { EMPTY_SNAPSHOT, type OperatorSnapshot } from '../state/snapshot.ts';
+import { EMPTY_SNAPSHOT, type OwnSnapshot, type TakenSnapshot } from '../state/snapshot.ts';
 import type { StateKeys } from '../state/state-keys.ts';
 import type { ReadingLimits } from '../time/reading-limits.ts';
 import type { Output } from './output.ts';
@@ -49,8 +50,8 @@ export interface OperatorContext {
   readonly splits: SplitTracker;
   /** A backend for keyed state, of the kind the job asked for; the operator closes it. */
   stateBackend(keys: StateKeys): KeyedStateBackend;
-  /** A dictionary this operator fills: swept between batches when it grows past its bound. */
-  own(dictionary: Dictionary): void;
+  /** A dictionary, or keys, that this operator fills: swept between batches when it grows past its bound. */
+  own(dictionary: Swept): void;
   /** Plain data to the main thread. */
   report(message: unknown): void;
   /** The job takes checkpoints: what sinks stage becomes visible with them. */
@@ -111,6 +112,17 @@ export abstract class Operator {
 
   resume(): void {}
 
+  /**
+   * A barrier overtakes rows. Until `overdraw(false)` all outputs take more than there are credits for, and whoever waits for something outside
+   * takes what is given, too, as copies that belong to its state; `pending` is then only what cannot be copied. Nothing lent is held behind it.
+   */
+  overdraw(_on: boolean): void {}
+
+  /** Bytes of the copies that it has taken so and has not passed on; an estimate. */
+  get heldBytes(): number {
+    return 0;
+  }
+
   /** The input has ended, or both have; the MAX watermark came before. */
   endInput(): void {}
 
@@ -118,22 +130,29 @@ export abstract class Operator {
   onQuiet(): void {}
 
   /**
-   * All state, as of now; only called between elements, while not pending. What is emitted already is not part of it. Later where state has
-   * to be read from somewhere; the operator may go on meanwhile. Of an operator without state of its own: the last watermark of its input.
+   * All state, as of now; only called between elements, while not pending. What is emitted already is not part of it. Only the moment is fixed
+   * at once where there is much of it: key groups that are taken later show that moment, though the operator goes on meanwhile. Of an
+   * operator without state of its own: the last watermark of its input.
    * `checkpoint`: its number; they rise.
    */
-  snapshot(_checkpoint: number): Eventually<OperatorSnapshot> {
+  snapshot(_checkpoint: number): Eventually<TakenSnapshot> {
     return { ...EMPTY_SNAPSHOT, watermark: this.inputWatermark };
   }
 
   /**
-   * Takes over state: called once, between `open` and `start`, with the snapshots that all subtasks of this operator gave at one point of the
-   * stream, in the order of subtasks, at whatever parallelism. Each subtask keeps the key groups that are its own. Here it takes its watermark
+   * Takes over state that belongs to no key: called once, between `open` and `start`, with the snapshots that all subtasks of this operator gave at
+   * one point of the stream, in the order of subtasks, at whatever parallelism. Here it takes its watermark
    * (`inputWatermark`), which no later one of the input is below; downstream knows it again with the first that comes.
    */
-  restore(snapshots: readonly OperatorSnapshot[]): void {
+  restore(snapshots: readonly OwnSnapshot[]): void {
     this.context.cells[OperatorCell.INPUT_WATERMARK] = restoredWatermark(snapshots, this.context);
   }
+
+  /**
+   * Takes over keyed state, block by block behind `restore`: those of its own key groups, in the order of the subtasks that gave them. Later: it is
+   * not where it belongs yet, and the next block has to wait if memory is to be bounded.
+   */
+  load(_block: KeyedBlock): Eventually<void> {}
 
   /** That checkpoint is complete, and so is whatever belongs to the ones before: the news of some may have been lost (`flink-reference` §4.2). */
   notifyComplete(_checkpoint: number): void {}

@@ -140,8 +140,9 @@ function makeDriver(): Driver {
 class RowState implements ProcessContext, Collector<Fields> {
   k = 0;
   full = false;
-  /** Rows forwarded so far. */
+  /** Rows forwarded so far, and the last of them. */
   forwarded = 0;
+  #last = -1;
   readonly selection: Int32Array;
   subtask = 0;
   currentProcessingTime = 0;
@@ -172,9 +173,10 @@ class RowState implements ProcessContext, Collector<Fields> {
 
   forward(): void {
     if (!this.building) {
-      const last = this.forwarded - 1;
-      if (last < 0 || this.selection[last] !== this.k) {
-        this.selection[this.forwarded++] = this.k;
+      const k = this.k;
+      if (this.forwarded === 0 || this.#last !== k) {
+        this.selection[this.forwarded++] = k;
+        this.#last = k;
         return;
       }
       // Once more the same row: a selection names a row once.
@@ -313,7 +315,7 @@ export class ProcessOperator extends Operator {
   }
 
   override snapshot(): OperatorSnapshot {
-    return { watermark: this.#state.watermark, keyed: new Map(), operator: this.#lists.save() };
+    return { watermark: this.#state.watermark, keyed: [], operator: this.#lists.save() };
   }
 
   override restore(snapshots: readonly OperatorSnapshot[]): void {

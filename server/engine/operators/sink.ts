@@ -9,10 +9,20 @@
  *                                └── every snapshot until then has it, so that a failure between the two is made good
  */
 
-import { messageOf, WeirError } from '#base/errors.ts';
+import { messageOf, UsageError, WeirError } from '#base/errors.ts';
+import { Dictionary } from '../batch/dictionary.ts';
 import type { RecordBatch } from '../batch/record-batch.ts';
 import type { Schema } from '../batch/schema.ts';
-import { COMMIT_RETRIES, type Committer, type Sink, type SinkRecovery, type SinkWriter } from '../io/sink.ts';
+import { InFlight, type InFlightElement, loadElements, saveElements } from '../exchange/in-flight.ts';
+import {
+  COMMIT_RETRIES,
+  type Committer,
+  type FailedWriters,
+  type Sink,
+  type SinkRecovery,
+  type SinkWriter,
+} from '../io/sink.ts';
+import { HELD } from '../state/in-flight-names.ts';
 import type { Eventually } from '../state/keyed-state.ts';
 import { shareOf } from '../state/operator-lists.ts';
 import type { OperatorSnapshot } from '../state/snapshot.ts';
@@ -43,6 +53,9 @@ export class SinkOperator extends Operator {
   #complete = DUE;
   /** The writer did not take it yet. */
   #held: RecordBatch | null = null;
+  /** Copies of rows that a barrier has overtaken: the writer gets them first. */
+  #waiting!: InFlight;
+  #overdrawn = false;
   /** A commit is under way; there is never more than one. */
   #committing = false;
   /** The last answer that the writer owes. */
@@ -58,7 +71,10 @@ export class SinkOperator extends Operator {
 
   override open(context: OperatorContext): void {
     super.open(context);
-    this.#committer = this.#sink.createCommitter();
+    const dictionary = new Dictionary();
+    context.own(dictionary);
+    this.#waiting = new InFlight(context.inputSchema as Schema, () => dictionary);
+    this.#committer = this.#sink.createCommitter(context.subtask);
   }
 
   override start(): void {
@@ -83,6 +99,11 @@ export class SinkOperator extends Operator {
     this.#commitDue();
   }
 
+  /** Whether it makes output visible in a step of its own, with checkpoints. */
+  get commitsWithCheckpoints(): boolean {
+    return this.#committer !== null && this.context.checkpointing;
+  }
+
   /** Whether it commits by itself. */
   get #rolls(): boolean {
     return this.#committer !== null && !this.context.checkpointing;
@@ -90,7 +111,9 @@ export class SinkOperator extends Operator {
 
   processBatch(batch: RecordBatch): void {
     const writer = this.#writer as SinkWriter;
-    if (writer.ready?.() === false) {
+    if (this.#overdrawn && (!this.#waiting.empty || writer.ready?.() === false)) {
+      this.#waiting.rows(batch);
+    } else if (writer.ready?.() === false) {
       this.#held = batch;
       this.pending = true;
     } else {
@@ -98,8 +121,23 @@ export class SinkOperator extends Operator {
     }
   }
 
+  override overdraw(on: boolean): void {
+    this.#overdrawn = on;
+    if (this.#held !== null) this.#waiting.rows(this.#held);
+    this.#held = null;
+    this.pending = (this.#ending && this.awaiting) || (!on && !this.#waiting.empty);
+  }
+
+  override get heldBytes(): number {
+    return this.#waiting.bytes;
+  }
+
   override resume(): void {
     const writer = this.#writer as SinkWriter;
+    while (!this.#overdrawn && !this.#waiting.empty) {
+      if (writer.ready?.() === false) return;
+      writer.write(this.#waiting.decode(this.#waiting.shift() as InFlightElement & { kind: 'rows' }));
+    }
     if (this.#held !== null) {
       if (writer.ready?.() === false) return;
       writer.write(this.#held);
@@ -134,21 +172,27 @@ export class SinkOperator extends Operator {
   override snapshot(checkpoint: number): Eventually<OperatorSnapshot> {
     const watermark = this.inputWatermark;
     let writers: Uint8Array[] = [];
+    const held = this.#waiting.empty ? [] : [saveElements(this.#waiting.elements)];
     const saved = (): OperatorSnapshot => {
       const uncommitted = this.#staged.filter((one) => one.checkpoint <= checkpoint).flatMap((one) => one.committables);
       return {
         watermark,
-        keyed: new Map(),
+        keyed: [],
         operator: {
           [COMMITTABLES]: { redistribute: 'split', items: uncommitted.map(written) },
           [WRITERS]: { redistribute: 'union', items: writers },
+          ...(held.length === 0 ? {} : { [HELD]: { redistribute: 'union', items: held } }),
         },
       };
     };
     const staged = this.#stage(checkpoint);
     const state = this.#writer?.snapshot?.();
     if (state !== undefined) writers = [written(state)];
-    return staged === null ? saved() : staged.then(saved);
+    if (staged === null) return saved();
+    const later = staged.then(saved);
+    // The job fails anyway; nobody waits where another operator of the chain has thrown.
+    later.catch(noted);
+    return later;
   }
 
   override restore(snapshots: readonly OperatorSnapshot[]): void {
@@ -158,6 +202,19 @@ export class SinkOperator extends Operator {
       (lists.get(name)?.items ?? []).map((bytes) => new ByteReader(bytes).value());
     this.#add(DUE, values(COMMITTABLES));
     this.#restored = values(WRITERS);
+    this.#takeBack(snapshots);
+  }
+
+  #takeBack(snapshots: readonly OperatorSnapshot[]): void {
+    const { name, subtask, parallelism } = this.context;
+    const held = snapshots.map(({ operator }) => operator[HELD]?.items ?? []);
+    if (held.flat().length > 0 && snapshots.length !== parallelism) {
+      throw new UsageError(
+        `${name}: the checkpoint was taken with rows that waited for the writers of ${snapshots.length} subtasks, and now there are ${parallelism}. Go on at the parallelism it was taken at, or from a savepoint.`,
+      );
+    }
+    for (const bytes of held[subtask] ?? []) for (const element of loadElements(bytes)) this.#waiting.add(element);
+    this.pending = !this.#waiting.empty;
   }
 
   override notifyComplete(checkpoint: number): void {
@@ -210,6 +267,7 @@ export class SinkOperator extends Operator {
         throw error;
       },
     );
+    turn.catch(noted);
     this.#preparing = turn;
     return turn;
   }
@@ -279,6 +337,18 @@ export function sinkRecovery(snapshots: readonly OperatorSnapshot[]): SinkRecove
   const values = (name: string): unknown[] =>
     snapshots.flatMap(({ operator }) => operator[name]?.items ?? []).map((bytes) => new ByteReader(bytes).value());
   return { committables: values(COMMITTABLES), states: values(WRITERS) };
+}
+
+/** What these of its subtasks get of it back. */
+export function failedWriters(
+  snapshots: readonly OperatorSnapshot[],
+  subtasks: ReadonlySet<number>,
+  parallelism: number,
+): FailedWriters {
+  const items = [...subtasks].flatMap(
+    (subtask) => shareOf(snapshots, { subtask, parallelism }).get(COMMITTABLES)?.items ?? [],
+  );
+  return { subtasks, committables: items.map((bytes) => new ByteReader(bytes).value()) };
 }
 
 function noted(): void {}

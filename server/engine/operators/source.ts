@@ -110,7 +110,7 @@ export class SourceOperator extends Operator {
     const ended = this.#ended || this.#stopped;
     return {
       watermark: this.inputWatermark,
-      keyed: new Map(),
+      keyed: [],
       operator: {
         [SPLITS]: { redistribute: 'split', items: ended ? [] : this.#reader.snapshot().map(bytesOf) },
         [ENDED]: { redistribute: 'union', items: ended ? [bytesOf(true)] : [] },
@@ -126,6 +126,11 @@ export class SourceOperator extends Operator {
     this.#stopped = before.length > 0 && before.every(({ operator }) => (operator[ENDED]?.items.length ?? 0) > 0);
     const items = shareOf(snapshots, this.context).get(SPLITS)?.items ?? [];
     this.#restored = items.map((bytes) => new ByteReader(bytes).value() as Split);
+  }
+
+  /** `SourceReader.given` of its reader; null: it does not count. */
+  get given(): ReadonlyMap<string, number> | null {
+    return this.#reader.given?.() ?? null;
   }
 
   /** No row will come any more. */

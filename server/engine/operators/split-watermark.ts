@@ -13,6 +13,7 @@ export interface SplitState {
   readonly idle: boolean;
   /** Of a generator that keeps some. */
   readonly generator: unknown;
+  readonly origin: string | null;
 }
 
 /** How far event time has come in one split. It is also what the split's generator writes to. */
@@ -30,6 +31,10 @@ export class SplitWatermark implements WatermarkOutput {
   /** `Clock.nanos()` at which the source read what last raised the watermark, and its last rows; NEVER_INGESTED before. */
   roseAt = NEVER_INGESTED;
   rowsAt = NEVER_INGESTED;
+  /** Who the row was from that raised the watermark to where it is; null: unknown, or nobody asks. */
+  origin: string | null = null;
+  /** Who the row with the largest timestamp was from. */
+  newest: string | null = null;
   /** `Clock.nanos()` at which it was assigned. */
   readonly since: number;
 
@@ -42,14 +47,16 @@ export class SplitWatermark implements WatermarkOutput {
 
   /** For `restore` of the one that goes on with this split, or with these rows of a channel (`split` null). */
   snapshot(split: string | null): SplitState {
-    const { maxTimestamp, watermark, idle } = this;
-    return { split, maxTimestamp, watermark, idle, generator: this.generator?.snapshot?.() ?? null };
+    const { maxTimestamp, watermark, idle, origin } = this;
+    return { split, maxTimestamp, watermark, idle, generator: this.generator?.snapshot?.() ?? null, origin };
   }
 
-  restore({ maxTimestamp, watermark, idle, generator }: SplitState): void {
+  restore({ maxTimestamp, watermark, idle, generator, origin }: SplitState): void {
     this.maxTimestamp = maxTimestamp;
     this.watermark = watermark;
     this.idle = idle;
+    // Checkpoints of before there were origins have none.
+    this.origin = origin ?? null;
     if (generator !== null) this.generator?.restore?.(generator);
   }
 

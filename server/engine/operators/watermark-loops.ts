@@ -96,12 +96,20 @@ export type Generate = (
   others: number,
 ) => number;
 
-/** `everyRow`: the generator is asked for a watermark after every row as well. */
-export function makeGenerate(schema: Schema, everyRow: boolean): Generate {
+/**
+ * `everyRow`: the generator is asked for a watermark after every row as well. `raisedBy`: told, behind the batch, the last row that raised the
+ * split's watermark.
+ */
+export function makeGenerate(
+  schema: Schema,
+  everyRow: boolean,
+  raisedBy: ((batch: RecordBatch, split: SplitWatermark, row: number) => void) | null = null,
+): Generate {
   const loop =
-    new Function(`return function generate(rows, count, cursor, time, split, column, combined, others, none) {
+    new Function(`return function generate(rows, count, cursor, time, split, column, combined, others, none, raised) {
     const generator = split.generator;
     let current = combined;
+    let raisedBy = -1;
     for (let i = 0; i < count; i++) {
       const k = rows === null ? i : rows[i];
       column[k] = current;
@@ -109,12 +117,15 @@ export function makeGenerate(schema: Schema, everyRow: boolean): Generate {
       const t = time[k];
       split.idle = false;
       if (t > split.maxTimestamp) split.maxTimestamp = t;
+      ${raisedBy === null ? '' : 'const before = split.watermark;'}
       generator.onEvent(cursor, t === t ? t : none, split);
       ${everyRow ? 'generator.onPeriodicEmit(split);' : ''}
+      ${raisedBy === null ? '' : 'if (split.watermark > before) raisedBy = k;'}
       let w = split.idle ? others : split.watermark;
       if (w > others) w = others;
       if (w > current && w !== Infinity) current = w;
     }
+    if (raisedBy >= 0) raised(raisedBy);
     return current;
   }`)() as (
       rows: Int32Array | null,
@@ -126,10 +137,23 @@ export function makeGenerate(schema: Schema, everyRow: boolean): Generate {
       combined: number,
       others: number,
       none: number,
+      raised: (row: number) => void,
     ) => number;
   const cursor = makeCursor(schema);
   return (batch, split, column, combined, others) => {
     cursor.$bind(batch);
-    return loop(batch.selection, batch.count, cursor, batch.time, split, column, combined, others, NO_TIMESTAMP);
+    const raised = (row: number): void => raisedBy?.(batch, split, row);
+    return loop(
+      batch.selection,
+      batch.count,
+      cursor,
+      batch.time,
+      split,
+      column,
+      combined,
+      others,
+      NO_TIMESTAMP,
+      raised,
+    );
   };
 }

@@ -9,6 +9,16 @@ export interface WatermarkReport {
   readonly since: number;
   /** Those that are assigned and not finished. */
   readonly splits: readonly SplitReport[];
+  /** Null: it is aligned with nobody. */
+  readonly alignment: AlignmentReport | null;
+}
+
+/** How a source subtask stands in its alignment group. */
+export interface AlignmentReport {
+  readonly group: string;
+  readonly maxDriftMs: number;
+  /** Nothing at all is read just now. */
+  readonly waits: boolean;
 }
 
 export interface SplitReport {
@@ -20,4 +30,8 @@ export interface SplitReport {
   readonly since: number;
   /** When it last had rows; null: never. */
   readonly rowsAt: number | null;
+  /** Who the row was from that raised its watermark to where it is, at most 256 characters; null: unknown. */
+  readonly origin: string | null;
+  /** It is not read just now because it is too far ahead. */
+  readonly waits: boolean;
 }

@@ -325,7 +325,12 @@ describe('without credits', () => {
     const memory = new SharedArrayBuffer(ringBytes(S));
     const writer = new RingWriter(new Ring(memory, S), S, () => {});
     const reader = new RingReader(new Ring(memory, S), S, new Dictionary(), () => {});
-    const target = new PartitionWriter({ kind: 'forward' }, [writer], { maxParallelism: 1, subtask: 0, keyKind: null });
+    const target = new PartitionWriter({ kind: 'forward' }, [writer], {
+      schema: S,
+      maxParallelism: 1,
+      subtask: 0,
+      keyKind: null,
+    });
     const clock = new ManualClock();
     const cells = new Float64Array(OPERATOR_CELLS);
     const output = new Output([target], cells);

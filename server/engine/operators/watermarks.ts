@@ -17,6 +17,7 @@ import { ByteReader, ByteWriter } from '../state/value-codec.ts';
 import { IdlenessTimer } from '../time/idleness.ts';
 import { DEFAULT_INTERVAL_MS, type TimestampAssigner, type WatermarkStrategy } from '../time/watermark-strategy.ts';
 import { MAX_WATERMARK, NO_WATERMARK, Operator, type OperatorContext } from './operator.ts';
+import { originColumn, originOf, rowOfTime } from './row-origin.ts';
 import { type SplitState, SplitWatermark } from './split-watermark.ts';
 import {
   type AssignTimestamps,
@@ -48,6 +49,8 @@ export class WatermarksOperator extends Operator {
   #time = new Float64Array(0);
   #assign: AssignTimestamps | null = null;
   #generate: Generate | null = null;
+  /** Column that says who a row is from; -1: nobody asks. */
+  #origin = -1;
   /** Combined watermark; never decreases. */
   #combined = NO_WATERMARK;
   #emitted = NO_WATERMARK;
@@ -78,12 +81,18 @@ export class WatermarksOperator extends Operator {
     this.#since = context.clock.nanos();
     const input = context.inputSchema as Schema;
     this.#view = RecordBatch.view(input);
-    const { watermarks, emit, idleTimeoutMs, timestampAssigner } = this.#strategy;
+    const { watermarks, emit, idleTimeoutMs, timestampAssigner, origin } = this.#strategy;
     if (timestampAssigner !== null) {
       this.#time = new Float64Array(BATCH_ROWS);
       this.#assign = makeAssignTimestamps(input, timestampAssigner as TimestampAssigner<Fields>, context.name);
     }
-    if (watermarks.kind === 'custom') this.#generate = makeGenerate(input, emit === 'on-event');
+    if (origin !== null) this.#origin = originColumn(input, origin, context.name);
+    if (watermarks.kind === 'custom') {
+      const raisedBy = (batch: RecordBatch, split: SplitWatermark, row: number): void => {
+        split.origin = originOf(batch, this.#origin, row);
+      };
+      this.#generate = makeGenerate(input, emit === 'on-event', origin === null ? null : raisedBy);
+    }
     this.#align();
     if (emit !== 'on-event' || idleTimeoutMs !== null || watermarks.kind === 'custom')
       this.nextTimer = context.clock.now() + this.#interval;
@@ -101,7 +110,7 @@ export class WatermarksOperator extends Operator {
     to.value(state);
     return {
       watermark: this.inputWatermark,
-      keyed: new Map(),
+      keyed: [],
       operator: { [WATERMARKS]: { redistribute: 'union', items: [to.take()] } },
     };
   }
@@ -194,6 +203,10 @@ export class WatermarksOperator extends Operator {
       moves = false;
     }
     if (split.watermark > watermark) split.roseAt = batch.ingestedAt;
+    if (this.#origin >= 0 && split.maxTimestamp > largest) {
+      split.newest = originOf(batch, this.#origin, rowOfTime(batch, split.maxTimestamp));
+      if (watermarks.kind === 'bounded') split.origin = split.newest;
+    }
     if (emit !== 'on-event' && split.maxTimestamp > largest)
       this.#raisedBy = Math.min(this.#raisedBy, batch.ingestedAt);
     return moves;
@@ -269,7 +282,9 @@ export class WatermarksOperator extends Operator {
     if (split.generator === null) return;
     const before = split.watermark;
     split.generator.onPeriodicEmit(split);
-    if (split.watermark > before) split.roseAt = Math.min(this.#raisedBy, this.output.ingestedAt);
+    if (split.watermark <= before) return;
+    split.roseAt = Math.min(this.#raisedBy, this.output.ingestedAt);
+    split.origin = split.newest;
   }
 
   /** A `WatermarkReport`, whatever the question. */
@@ -278,6 +293,8 @@ export class WatermarksOperator extends Operator {
     const { clock, splits, subtask } = this.context;
     const [now, nanos] = [clock.now(), clock.nanos()];
     const instant = (at: number): number => now - (nanos - at) / 1e6;
+    const { limits } = splits;
+    const { alignment } = this.#strategy;
     return {
       subtask,
       watermark: this.#combined,
@@ -289,7 +306,11 @@ export class WatermarksOperator extends Operator {
         idle: split.idle,
         since: instant(split.roseAt === NEVER_INGESTED ? split.since : split.roseAt),
         rowsAt: split.rowsAt === NEVER_INGESTED ? null : instant(split.rowsAt),
+        origin: split.origin,
+        waits: limits.paused.has(split.index),
       })),
+      alignment:
+        alignment === null ? null : { group: alignment.group, maxDriftMs: alignment.maxDriftMs, waits: limits.held },
     };
   }
 
@@ -365,5 +386,6 @@ function lowest(states: readonly SplitState[]): SplitState {
     watermark: Math.min(...states.map(({ watermark }) => watermark)),
     idle: states.every(({ idle }) => idle),
     generator: null,
+    origin: null,
   };
 }

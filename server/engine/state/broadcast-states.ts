@@ -9,7 +9,7 @@ import type { StateDescriptor } from './descriptors.ts';
 import type { MapKey, MapState } from './keyed-state.ts';
 import { migrationOf } from './migration.ts';
 import { sizeOf } from './size.ts';
-import type { OperatorSnapshot, OperatorState } from './snapshot.ts';
+import type { OperatorState, OwnSnapshot } from './snapshot.ts';
 import { ByteReader, ByteWriter } from './value-codec.ts';
 
 /** What rows that are not broadcast see of it. */
@@ -72,7 +72,7 @@ export class BroadcastStates {
   }
 
   /** Takes the copy of one of those before; which one makes no difference. */
-  load(snapshots: readonly OperatorSnapshot[], subtask: number): void {
+  load(snapshots: readonly OwnSnapshot[], subtask: number): void {
     const snapshot = snapshots[subtask % snapshots.length];
     for (const [name, { descriptor, map }] of this.#states) {
       const [bytes] = snapshot?.operator[name]?.items ?? [];

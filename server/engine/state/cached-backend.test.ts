@@ -4,36 +4,51 @@ import { MemoryStore } from '#testing/memory-store.ts';
 import { OPERATOR_CELLS } from '../metrics/cells.ts';
 import { CachedBackend } from './cached-backend.ts';
 import { valueState } from './descriptors.ts';
+import { atOnce } from './keyed-blocks.ts';
+import type { ValueState } from './keyed-state.ts';
+import { EMPTY_SNAPSHOT } from './snapshot.ts';
 import { StateKeys } from './state-keys.ts';
+
+type Value = ValueState<string>;
+
+/** A backend with a key of its own, and nothing that stays in the cache. */
+function backendOn(store: MemoryStore, keys = new StateKeys('string')) {
+  const backend = new CachedBackend({
+    operator: 'test',
+    operatorId: 'test',
+    subtask: 0,
+    maxParallelism: 128,
+    keys,
+    cells: new Float64Array(OPERATOR_CELLS),
+    store,
+    cacheBytes: 0,
+    wake: () => {},
+    fail: (error) => {
+      throw error;
+    },
+  });
+  const id = Int32Array.of(keys.idOf('k'));
+  const prepare = (): boolean => backend.prepare(id, null, 1);
+  const step = (act: () => void): void => {
+    expect(prepare()).toBe(true);
+    Object.assign(backend.scope, { key: id[0], namespace: '', now: 0 });
+    act();
+    backend.release();
+  };
+  return { backend, prepare, step };
+}
+
+async function handOver(from: CachedBackend, to: CachedBackend): Promise<void> {
+  const { keyed } = await atOnce({ ...EMPTY_SNAPSHOT, keyed: from.snapshot() });
+  for (const block of keyed) await to.restore(block);
+}
 
 describe('the cache in front of a store', () => {
   it('ST2 a record that went, came and went again is not read before all of that is in the store', () => {
     const store = new MemoryStore(new Random(1));
-    const keys = new StateKeys('string');
-    const backend = new CachedBackend({
-      operator: 'test',
-      operatorId: 'test',
-      subtask: 0,
-      maxParallelism: 128,
-      keys,
-      cells: new Float64Array(OPERATOR_CELLS),
-      store,
-      // Nothing stays in the cache.
-      cacheBytes: 0,
-      wake: () => {},
-      fail: (error) => {
-        throw error;
-      },
-    });
+    const { backend, prepare, step } = backendOn(store);
     const value = backend.state(valueState<string>('v'));
-    const id = Int32Array.of(keys.idOf('k'));
-    const step = (act: () => void): void => {
-      expect(backend.prepare(id, null, 1)).toBe(true);
-      Object.assign(backend.scope, { key: id[0], namespace: '', now: 0 });
-      act();
-      backend.release();
-    };
-    expect(backend.prepare(id, null, 1)).toBe(false);
+    expect(prepare()).toBe(false);
     store.answer();
     step(() => value.update('a'));
     step(() => value.clear());
@@ -45,5 +60,68 @@ describe('the cache in front of a store', () => {
     const { reads } = store;
     step(() => expect(value.value()).toBeNull());
     expect(store.reads).toBe(reads);
+  });
+
+  it('ST8 a key that has never been written is not read; one whose id went to another key meanwhile is', () => {
+    const store = new MemoryStore();
+    const keys = new StateKeys('string');
+    const { backend } = backendOn(store, keys);
+    const value = backend.state(valueState<string>('v'));
+    const read = (key: string): string | null => {
+      const id = Int32Array.of(keys.idOf(key));
+      backend.prepare(id, null, 1);
+      expect(backend.prepare(id, null, 1)).toBe(true);
+      Object.assign(backend.scope, { key: id[0], namespace: '', now: 0 });
+      const found = value.value();
+      value.update(`of ${key}`);
+      backend.release();
+      return found;
+    };
+    const { reads } = store;
+    expect(['a', 'b', 'c'].map(read)).toEqual([null, null, null]);
+    expect(store.reads).toBe(reads);
+    expect(read('b')).toBe('of b');
+    expect(store.reads).toBe(reads + 1);
+    keys.table.sweep();
+    expect(keys.table.size).toBe(0);
+    expect(['c', 'd', 'a', 'b', 'd'].map(read)).toEqual(['of c', null, 'of a', 'of b', 'of d']);
+  });
+
+  it('KP10 state that is asked for only after rows have come is migrated in the store too, and in snapshots', async () => {
+    const old = backendOn(new MemoryStore());
+    old.prepare();
+    const [v, w] = ['v', 'w'].map((name) => old.backend.state(valueState<string>(name))) as [Value, Value];
+    old.step(() => {
+      v.update('a');
+      w.update('b');
+    });
+    const restored = backendOn(new MemoryStore());
+    await handOver(old.backend, restored.backend);
+    restored.prepare();
+    // The record goes through the cache, and back to the store unmigrated.
+    const before = restored.backend.state(valueState<string>('w'));
+    restored.step(() => before.update('c'));
+    const late = restored.backend.state(valueState<string>('v', { version: 2, migrate: (stored) => `${stored}!` }));
+    const again = backendOn(new MemoryStore());
+    await handOver(restored.backend, again.backend);
+    for (const { backend, prepare, step } of [restored, again]) {
+      prepare();
+      const state = backend === restored.backend ? late : backend.state(valueState<string>('v', { version: 2 }));
+      step(() => expect(state.value()).toBe('a!'));
+      // Once only.
+      step(() => state.update(`${state.value()}?`));
+      step(() => expect(state.value()).toBe('a!?'));
+    }
+  });
+
+  it('ST7 the size of state is what lies in the store', () => {
+    const store = new MemoryStore();
+    const { backend, prepare, step } = backendOn(store);
+    const value = backend.state(valueState<string>('v'));
+    prepare();
+    step(() => value.update('x'.repeat(5000)));
+    step(() => {});
+    expect(store.bytes).toBeGreaterThan(5000);
+    expect(backend.bytes).toBe(store.bytes);
   });
 });

@@ -1,8 +1,10 @@
 /** Keyed state as objects in memory: everything is always there. */
 
+import type { Cut } from './cut.ts';
 import type { StateDescriptor } from './descriptors.ts';
-import { readGroup, writeGroups } from './group-bytes.ts';
+import { addCut, blocksOf, readGroup } from './group-bytes.ts';
 import { KeyRecords } from './key-records.ts';
+import type { KeyedBlock, KeyedBlocks } from './keyed-blocks.ts';
 import type {
   KeyedState,
   KeyedStateBackend,
@@ -10,6 +12,7 @@ import type {
   StateBackendOptions,
   StateScope,
 } from './keyed-state.ts';
+import type { ByteWriter } from './value-codec.ts';
 
 export const heapBackend: StateBackendFactory = (options) => new HeapBackend(options);
 
@@ -39,14 +42,18 @@ class HeapBackend implements KeyedStateBackend {
     return this.#records.state(descriptor);
   }
 
-  prepare(): boolean {
+  prepare(keys: Int32Array, rows: Int32Array | null, count: number): boolean {
     this.#records.reserve();
+    const { cuts } = this.#records.scope;
+    if (cuts.any) for (let i = 0; i < count; i++) cuts.secure(keys[rows === null ? i : (rows[i] as number)] as number);
     return true;
   }
 
   readonly loading = false;
 
-  prepared(): boolean {
+  prepared(key: number): boolean {
+    const { cuts } = this.#records.scope;
+    if (cuts.any) cuts.secure(key);
     return true;
   }
 
@@ -79,22 +86,29 @@ class HeapBackend implements KeyedStateBackend {
     return ids;
   }
 
-  snapshot(): Map<number, Uint8Array> {
-    const { keys, maxParallelism } = this.#options;
-    return writeGroups(this.#records, keys, maxParallelism, this.#ids(), (id, out) =>
-      this.#records.writeRecord(id, out, true),
-    );
+  snapshot(): KeyedBlocks {
+    this.#records.reserve();
+    return this.#write(this.#records.cut());
   }
 
-  restore(groups: Iterable<readonly [group: number, bytes: Uint8Array]>): void {
-    const { keys } = this.#options;
-    for (const [, bytes] of groups) {
-      readGroup(this.#records, bytes, (key, record, states) => {
-        const id = keys.idOf(key);
-        this.#records.reserve();
-        this.#records.readRecord(id, record, states);
-      });
+  *#write(cut: Cut<ByteWriter>): KeyedBlocks {
+    const { keys, maxParallelism } = this.#options;
+    const blocks = blocksOf(this.#records);
+    try {
+      yield* addCut(cut, keys, maxParallelism, blocks);
+    } finally {
+      this.#records.scope.cuts.end(cut);
     }
+    yield* blocks.all();
+  }
+
+  restore([, bytes]: KeyedBlock): void {
+    const { keys } = this.#options;
+    readGroup(this.#records, bytes, (key, record, states) => {
+      const id = keys.idOf(key);
+      this.#records.reserve();
+      this.#records.readRecord(id, record, states);
+    });
   }
 
   hold(mark: (key: number) => void): void {

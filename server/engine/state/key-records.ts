@@ -3,12 +3,14 @@
  *
  *   record of a key   ( state, namespace, cell )*
  *   key group         format, max parallelism, states by name ─ ( key, record )*
+ *   in a store        number of migrations made ─ record of a key
  *
  * The heap backend is these tables; a backend on disk uses them as its cache and moves records in and out.
  */
 
 import { WeirError } from '#base/errors.ts';
 import { Ageing, readCell, writeCell, youngOf } from './cells.ts';
+import type { Cut, CutOptions } from './cut.ts';
 import type { StateDescriptor, StateKind } from './descriptors.ts';
 import { AggregatingHandle, ReducingHandle, ValueHandle, valueCell } from './handles.ts';
 import type { KeyedState, StateBackendOptions } from './keyed-state.ts';
@@ -33,6 +35,10 @@ export class KeyRecords {
   readonly #tables: Table[];
   readonly #byName = new Map<string, { table: Table; handle: KeyedState | null }>();
   #capacity = 0;
+  /** States that were migrated here, first to last: records lying elsewhere are when they come back. Their number stands in those records. */
+  readonly #migrated: { readonly table: Table; readonly migrate: (cell: unknown) => unknown }[] = [];
+  /** Of records that are as new as they can be; null: not known. */
+  #states: RecordStates | null = null;
 
   constructor(options: StateBackendOptions) {
     this.#options = options;
@@ -44,9 +50,13 @@ export class KeyRecords {
     return this.#tables;
   }
 
-  /** The states of records written by this object. */
-  get states(): RecordStates {
-    return this.#tables.map((table) => ({ table, migrate: null }));
+  /** The states of records that were written when `version` of the migrations had been made. */
+  #statesOf(version: number): RecordStates {
+    if (version === this.#migrated.length && this.#states !== null) return this.#states;
+    const since = new Map(this.#migrated.slice(version).map(({ table, migrate }) => [table, migrate]));
+    const states = this.#tables.map((table) => ({ table, migrate: since.get(table) ?? null }));
+    if (version === this.#migrated.length) this.#states = states;
+    return states;
   }
 
   /** Makes room for all keys there are ids for. */
@@ -69,7 +79,11 @@ export class KeyRecords {
       const migrate = migrationOf(table, descriptor, this.#options.operator);
       table.descriptor = descriptor;
       table.version = descriptor.version;
-      if (migrate !== null) table.rewrite(migrate);
+      if (migrate !== null) {
+        table.rewrite(migrate);
+        this.#migrated.push({ table, migrate });
+        this.#states = null;
+      }
       const incremental = descriptor.ttl?.incremental;
       if (incremental?.everyRecord === true) this.#visited.push({ table, entries: incremental.entries });
     } else if (!sameShape(table, shapeOf(descriptor))) {
@@ -87,6 +101,7 @@ export class KeyRecords {
     const table = new Table(shape, this.scope);
     table.grow(this.#capacity);
     this.#tables.push(table);
+    this.#states = null;
     this.#byName.set(shape.name, { table, handle: null });
     return table;
   }
@@ -102,6 +117,7 @@ export class KeyRecords {
 
   hold(mark: (key: number) => void): void {
     for (const table of this.#tables) table.hold(mark);
+    this.scope.cuts.hold(mark);
   }
 
   mergeNamespaces(descriptor: StateDescriptor, target: string, sources: readonly string[]): void {
@@ -160,30 +176,51 @@ export class KeyRecords {
     for (const table of this.#tables) if (table.ttl?.compaction != null) table.expire(key);
   }
 
-  /** A record of `states` without what has expired: the same bytes if nothing has, null if nothing is left. */
-  compacted(record: Uint8Array): Uint8Array | null {
+  /** A record of a store without what has expired: the same bytes if nothing has, null if nothing is left. */
+  compacted(stored: Uint8Array): Uint8Array | null {
     const ageing = new Ageing();
-    const young = this.#changed(record, this.states, (table, cell) => {
+    const { record, states } = this.#open(stored);
+    const young = this.#changed(record, states, (table, cell) => {
       const { ttl, kind } = table;
       return ttl === null || ttl.compaction === null ? cell : ageing.age(kind, cell, this.scope.now - ttl.ttlMs);
     });
-    if (ageing.dropped === 0) return record;
+    if (ageing.dropped === 0) return stored;
     this.scope.countExpired(ageing.dropped);
-    return young;
+    if (young === null) return null;
+    const out = new ByteWriter(young.length + 5);
+    out.varint(this.#migrated.length);
+    out.raw(young);
+    return out.take();
   }
 
-  /** A record without what snapshots leave out; null: that is all of it. */
-  forSnapshot(record: Uint8Array): Uint8Array | null {
-    if (!this.#tables.some((table) => table.ttl?.fullSnapshot === true)) return record;
-    return this.#changed(record, this.states, ({ ttl, kind }, cell) =>
-      ttl?.fullSnapshot === true ? youngOf(kind, cell, this.scope.now - ttl.ttlMs) : cell,
+  /** Rises whenever blocks have to begin anew: their first bytes tell of other states. */
+  get revision(): number {
+    return this.#tables.length + this.#migrated.length;
+  }
+
+  /** What a snapshot of that instant has of a record of a store; null: nothing. */
+  forSnapshot(stored: Uint8Array, snapshotAt: number): Uint8Array | null {
+    const { record, states, current } = this.#open(stored);
+    if (current && !this.#tables.some((table) => table.ttl?.fullSnapshot === true)) return record;
+    return this.#changed(record, states, ({ ttl, kind }, cell) =>
+      ttl?.fullSnapshot === true ? youngOf(kind, cell, snapshotAt - ttl.ttlMs) : cell,
     );
   }
 
-  /** A record that was stored with these states, as this object would write it. */
-  renewed(record: Uint8Array, states: RecordStates): Uint8Array | null {
-    if (states.every(({ table, migrate }, i) => migrate === null && table === this.#tables[i])) return record.slice();
-    return this.#changed(record, states, (_table, cell) => cell);
+  /** Puts a record of a snapshot with these states behind what `out` holds, as a store has it. */
+  store(record: Uint8Array, states: RecordStates, out: ByteWriter): void {
+    const asIs = states.every(({ table, migrate }, i) => migrate === null && table === this.#tables[i]);
+    const renewed = asIs ? record : this.#changed(record, states, (_table, cell) => cell);
+    if (renewed === null) return;
+    out.varint(this.#migrated.length);
+    out.raw(renewed);
+  }
+
+  #open(stored: Uint8Array): { record: Uint8Array; states: RecordStates; current: boolean } {
+    const from = new ByteReader(stored);
+    const version = from.varint();
+    const current = version === this.#migrated.length;
+    return { record: stored.subarray(from.at), states: this.#statesOf(version), current };
   }
 
   #changed(
@@ -202,19 +239,39 @@ export class KeyRecords {
     return out.length === 0 ? null : out.take();
   }
 
-  /** Bytes of a key's record behind what `out` holds; with `forSnapshot` without what snapshots leave out. */
-  writeRecord(key: number, out: ByteWriter, forSnapshot = false): void {
-    const { now } = this.scope;
-    for (const [index, table] of this.#tables.entries()) {
-      const deadline = forSnapshot && table.ttl?.fullSnapshot === true ? now - table.ttl.ttlMs : null;
-      for (const [namespace, cell] of table.of(key)) {
-        const written = deadline === null ? cell : youngOf(table.kind, cell, deadline);
-        if (written === undefined) continue;
-        out.varint(index);
-        out.string(namespace);
-        writeCell(out, table.kind, table.timed, written);
-      }
+  /** Bytes of a key's record behind what `out` holds; `snapshotAt`: without what a snapshot of that instant leaves out. */
+  writeRecord(key: number, out: ByteWriter, snapshotAt: number | null = null): void {
+    for (let index = 0; index < this.#tables.length; index++) {
+      const table = this.#tables[index] as Table;
+      const deadline = snapshotAt !== null && table.ttl?.fullSnapshot === true ? snapshotAt - table.ttl.ttlMs : null;
+      const cell = table.cellOf(key);
+      if (cell !== undefined) writeState(out, table, index, '', cell, deadline);
+      const spaces = table.spacesOf(key);
+      if (spaces === undefined) continue;
+      for (const [namespace, spaced] of spaces) writeState(out, table, index, namespace, spaced, deadline);
     }
+  }
+
+  /** Records as of now, by key; `scope.cuts` has to `end` it. Before a key changes, or goes, it has to be secured there. */
+  cut(of: Pick<CutOptions<ByteWriter>, 'ranges' | 'holdsAll'> = {}): Cut<ByteWriter> {
+    const { now, cuts } = this.scope;
+    const write = (key: number, to: ByteWriter): void => this.writeRecord(key, to, now);
+    return cuts.begin({ ...of, entries: this.#capacity, write, scratch: new ByteWriter() });
+  }
+
+  /** Puts a key's record behind what `out` holds, as a store has it; nothing, if the key has none. */
+  writeStored(key: number, out: ByteWriter): void {
+    const before = out.length;
+    out.varint(this.#migrated.length);
+    const empty = out.length;
+    this.writeRecord(key, out);
+    if (out.length === empty) out.length = before;
+  }
+
+  /** Loads a record of a store; its key counts as unchanged. */
+  readStored(key: number, stored: Uint8Array): void {
+    const { record, states } = this.#open(stored);
+    this.readRecord(key, record, states);
   }
 
   /** Loads a record; its key counts as unchanged. */
@@ -296,6 +353,22 @@ export class KeyRecords {
     }
     return Math.round(bytes);
   }
+}
+
+/** A part of a record: nothing where nothing is younger than the deadline. */
+function writeState(
+  out: ByteWriter,
+  { kind, timed }: Table,
+  index: number,
+  namespace: string,
+  cell: unknown,
+  deadline: number | null,
+): void {
+  const written = deadline === null ? cell : youngOf(kind, cell, deadline);
+  if (written === undefined) return;
+  out.varint(index);
+  out.string(namespace);
+  writeCell(out, kind, timed, written);
 }
 
 function sameShape(a: StateShape, b: StateShape): boolean {

@@ -10,6 +10,7 @@
  */
 
 import type { StateDescriptor } from './descriptors.ts';
+import type { KeyedBlock, KeyedBlocks } from './keyed-blocks.ts';
 import type { StateKeys } from './state-keys.ts';
 
 /** At once where that is possible. */
@@ -114,10 +115,10 @@ export interface KeyedStateBackend {
   /** Whether something is stored in this state for the current key and namespace. */
   stored(descriptor: StateDescriptor): boolean;
 
-  /** Bytes per key group as of now; groups without state are absent. Readable by every backend. Later where the state has to be read. */
-  snapshot(): Eventually<Map<number, Uint8Array>>;
-  /** Adds the keys of these key groups; before the first element only. */
-  restore(groups: Iterable<readonly [group: number, bytes: Uint8Array]>): void;
+  /** Blocks as of now, whatever is written from now on; groups without state are absent. Readable by every backend. */
+  snapshot(): KeyedBlocks;
+  /** Adds the keys of a block; before the first element only. Later: it is not where it belongs yet, and the next one has to wait. */
+  restore(block: KeyedBlock): Eventually<void>;
 
   /** Marks the ids of keys that have state in memory. */
   hold(mark: (key: number) => void): void;

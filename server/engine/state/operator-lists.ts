@@ -18,7 +18,7 @@ import type { ListState } from './keyed-state.ts';
 import { checkedItem } from './list-handle.ts';
 import { migrationOf } from './migration.ts';
 import { sizeOf } from './size.ts';
-import type { OperatorSnapshot, OperatorState } from './snapshot.ts';
+import type { OperatorState, OwnSnapshot } from './snapshot.ts';
 import { ByteReader, ByteWriter } from './value-codec.ts';
 
 type Place = Pick<OperatorContext, 'subtask' | 'parallelism'>;
@@ -72,7 +72,7 @@ export class OperatorLists {
   }
 
   /** Takes this subtask's share; before the first `list`. */
-  load(snapshots: readonly OperatorSnapshot[]): void {
+  load(snapshots: readonly OwnSnapshot[]): void {
     for (const [name, state] of shareOf(snapshots, this.#place)) this.#unread.set(name, state);
   }
 
@@ -154,7 +154,7 @@ class OperatorList implements ListState<unknown> {
 
 /** By name, what one subtask gets of the lists of all subtasks of the operator before. */
 export function shareOf(
-  snapshots: readonly OperatorSnapshot[],
+  snapshots: readonly OwnSnapshot[],
   { subtask, parallelism }: Place,
 ): Map<string, OperatorState> {
   const names = new Set(

@@ -3,21 +3,30 @@
  * Calls answer at once or later, always in the thread of the task.
  */
 
+import type { RecordList } from './record-list.ts';
+
 export type StoreEntry = readonly [key: Uint8Array, record: Uint8Array];
 
 export interface RecordStore {
-  /** Records in the order of the keys; undefined where there is none. What `write` was given before counts only once it has been done. */
-  getMany(keys: readonly Uint8Array[], done: (records: readonly (Uint8Array | undefined)[]) => void): void;
-  /** All of it or nothing; a null record deletes. */
-  write(changes: readonly (readonly [key: Uint8Array, record: Uint8Array | null])[], done: () => void): void;
+  /**
+   * Records of the list's keys (its records do not count) in the order of the list; undefined where there is none. What `write` was given
+   * before counts only once it has been done. The list may change once the call is back.
+   */
+  getMany(keys: RecordList, done: (records: readonly (Uint8Array | undefined)[]) => void): void;
+  /** All of it or nothing, behind what it was given before; an entry without record deletes. The list stays as it is until it is done. */
+  write(changes: RecordList, done: () => void): void;
   /** Up to `limit` entries behind `after` (null: from the first one). Fewer than `limit`: there are no more. */
   scan(after: Uint8Array | null, limit: number, done: (entries: readonly StoreEntry[]) => void): void;
   /** Everything that has been written, as it is now, whatever is written from now on. */
   view(): StoreView;
+  /** Bytes that everything written takes, as the store keeps it; an estimate, which may lag behind. */
+  readonly bytes: number;
   close(): void;
 }
 
 export interface StoreView {
-  /** Once. */
-  readAll(each: (entry: StoreEntry) => void): Promise<void>;
+  /** Up to `limit` entries behind the last ones that were given, in the order of the keys; none: that was all, and the view is closed. */
+  next(limit: number): Promise<readonly StoreEntry[]>;
+  /** It is not read to its end. */
+  close(): void;
 }

@@ -9,7 +9,7 @@ const Numbered = schema({ of: i32() });
 
 /** Two inputs whose keys meet, and the keys that somebody holds. */
 function meeting(kind: 'string' | 'i32') {
-  const keys = new StateKeys(kind, new Dictionary(4));
+  const keys = new StateKeys(kind, 4);
   const held = new Set<number>();
   keys.hold((mark) => {
     for (const id of held) mark(id);
@@ -51,7 +51,7 @@ describe.each(['string', 'i32'] as const)('keys of two inputs, of kind %s', (kin
     expect(idsOf(1, 2, 1)).toEqual([two, one]);
     idsOf(0, 3, 4);
     held.add(one);
-    expect(keys.dictionary.sweepIfLarge()).toBe(true);
+    expect(keys.table.sweepIfLarge()).toBe(true);
     // Other keys come first and take what was free.
     const others = idsOf(0, 5, 6, 7);
     expect(others).toContain(two);

@@ -10,9 +10,11 @@
 
 import { OperatorCell } from '../metrics/cells.ts';
 import { Ageing, Timed } from './cells.ts';
+import { Cuts } from './cut.ts';
 import type { StateDescriptor, StateKind } from './descriptors.ts';
 import type { StateScope } from './keyed-state.ts';
 import type { StateTtl } from './ttl.ts';
+import type { ByteWriter } from './value-codec.ts';
 
 /** The scope with what only tables need to know. */
 export class TableScope implements StateScope {
@@ -26,6 +28,8 @@ export class TableScope implements StateScope {
   readonly counters: Float64Array;
   /** Tables that ask for the time. */
   readonly timed: Table[] = [];
+  /** Snapshots that are being written, by key. */
+  readonly cuts = new Cuts<ByteWriter>();
 
   constructor(counters: Float64Array) {
     this.counters = counters;
@@ -170,6 +174,16 @@ export class Table implements StateShape {
     return this.cells[key] !== undefined || this.#spaces[key] !== undefined;
   }
 
+  /** The cell of a key in namespace ''; undefined: none. */
+  cellOf(key: number): unknown {
+    return this.#cell(key);
+  }
+
+  /** Its cells in the others. */
+  spacesOf(key: number): ReadonlyMap<string, unknown> | undefined {
+    return this.#spaces[key];
+  }
+
   /** Cells of a key, '' first. */
   *of(key: number): IterableIterator<[namespace: string, cell: unknown]> {
     const cell = this.#cell(key);
@@ -250,6 +264,7 @@ export class Table implements StateShape {
 
   /** Drops what has expired of a key. */
   expire(key: number): void {
+    if (this.scope.cuts.any) this.scope.cuts.secure(key);
     const ttl = this.ttl as StateTtl;
     const ageing = this.#ageing;
     const deadline = this.scope.now - ttl.ttlMs;

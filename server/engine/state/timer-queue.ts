@@ -3,7 +3,8 @@
  * were added. A deleted one stays where it is until its time comes, or until half of them are such.
  */
 
-import type { ByteReader, ByteWriter } from './value-codec.ts';
+import { type Cut, Cuts } from './cut.ts';
+import { type ByteReader, ByteWriter } from './value-codec.ts';
 
 export interface Timer {
   readonly key: number;
@@ -47,6 +48,8 @@ export class TimerQueue {
   /** The newest of each key that has any. */
   readonly #newest = new Map<number, Entry>();
   #deleted = 0;
+  /** Snapshots that are being written, by key. */
+  readonly #cuts = new Cuts<ByteWriter>();
   /** The one added last: windows ask for the same one again and again. */
   #latest: Entry | null = null;
 
@@ -70,6 +73,7 @@ export class TimerQueue {
     const latest = this.#latest;
     if (latest !== null && latest.key === key && latest.time === time && latest.namespace === namespace) return;
     if (this.#find(key, namespace, time) !== null) return;
+    if (this.#cuts.any) this.#cuts.secure(key);
     const entry = new Entry(key, namespace, time, this.#added++);
     if (this.#count === this.#buckets.length) this.#grow();
     this.#count++;
@@ -117,13 +121,27 @@ export class TimerQueue {
     return this.#heap.filter((entry) => !entry.deleted);
   }
 
-  /** Keys that have timers. */
-  keys(): IterableIterator<number> {
-    return this.#newest.keys();
+  /** Marks keys that have timers. */
+  hold(mark: (key: number) => void): void {
+    for (const key of this.#newest.keys()) mark(key);
+    this.#cuts.hold(mark);
   }
 
-  /** In the order in which they were added. */
-  save(key: number, to: ByteWriter): void {
+  /**
+   * The timers of all keys as of now; `end` it. `keys`: ids are below this. What is taken of a key without timers is nothing; otherwise the
+   * timers in the order in which they were added.
+   */
+  cut(keys: number): Cut<ByteWriter> {
+    const entries = this.#count === 0 ? 0 : keys;
+    return this.#cuts.begin({ entries, write: (key, to) => this.#save(key, to), scratch: new ByteWriter() });
+  }
+
+  end(cut: Cut<ByteWriter>): void {
+    this.#cuts.end(cut);
+  }
+
+  #save(key: number, to: ByteWriter): void {
+    if (!this.#newest.has(key)) return;
     const timers: Timer[] = [];
     for (let entry = this.#newest.get(key) ?? null; entry !== null; entry = entry.older) timers.push(entry);
     to.varint(timers.length);
@@ -176,6 +194,7 @@ export class TimerQueue {
   /** Takes it out of everything but the heap. */
   #forget(entry: Entry): void {
     const { key, older, newer } = entry;
+    if (this.#cuts.any) this.#cuts.secure(key);
     if (entry === this.#latest) this.#latest = null;
     this.#count--;
     const bucket = this.#bucket(key, entry.time);

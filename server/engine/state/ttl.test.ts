@@ -208,8 +208,8 @@ describe.each(BACKENDS)('time to live on %s', (_name, backend) => {
       false,
     );
     await s.at(0, (v) => v.update('a'));
-    expect((await s.snapshot(99)).size).toBe(1);
-    expect((await s.snapshot(100)).size).toBe(0);
+    expect((await s.snapshot(99)).length).toBe(1);
+    expect((await s.snapshot(100)).length).toBe(0);
     expect(await s.at(100, (v) => v.value())).toBe('a');
   });
 

@@ -63,4 +63,25 @@ describe('plain data as bytes', () => {
   it('ST6 bytes that are no state are refused', () => {
     expect(() => new ByteReader(Uint8Array.of(99)).value()).toThrow('unknown tag 99 at byte 0');
   });
+
+  it('ST1 what is written behind a place for its length reads as bytes, or as text, however long it is', () => {
+    for (const length of [0, 1, 63, 64, 127, 128, 5000, 16_384]) {
+      const to = new ByteWriter(1);
+      to.byte(7);
+      const bytes = Uint8Array.from({ length }, (_, i) => 65 + (i % 26));
+      let from = to.begin();
+      to.raw(bytes);
+      to.end(from);
+      from = to.begin();
+      to.raw(bytes);
+      to.end(from, 'text');
+      to.byte(9);
+      const plain = new ByteWriter();
+      plain.byte(7);
+      plain.bytes(bytes);
+      plain.string(String.fromCharCode(...bytes));
+      plain.byte(9);
+      expect(to.take()).toEqual(plain.take());
+    }
+  });
 });

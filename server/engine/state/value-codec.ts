@@ -45,6 +45,11 @@ export class ByteWriter {
     return this.#bytes.subarray(0, this.length);
   }
 
+  /** Begins anew. */
+  clear(): void {
+    this.length = 0;
+  }
+
   /** A copy of what was written. */
   take(): Uint8Array {
     return this.#bytes.slice(0, this.length);
@@ -70,6 +75,35 @@ export class ByteWriter {
     this.#bytes[this.length++] = rest;
   }
 
+  /** 0 to 255. */
+  byte(value: number): void {
+    this.#reserve(1);
+    this.#bytes[this.length++] = value;
+  }
+
+  /** A whole number of 32 bits with sign, as its decimal digits. */
+  digits(value: number): void {
+    this.#reserve(11);
+    let rest = value;
+    if (rest < 0) {
+      this.#bytes[this.length++] = 0x2d;
+      rest = -rest;
+    }
+    let end = this.length + 1;
+    for (let bound = 10; bound <= rest; bound *= 10) end++;
+    for (let at = end; at > this.length; ) {
+      const tenth = Math.floor(rest / 10);
+      this.#bytes[--at] = 0x30 + rest - tenth * 10;
+      rest = tenth;
+    }
+    this.length = end;
+  }
+
+  /** A part of what was written, valid until the next write. */
+  part(from: number, to: number): Uint8Array {
+    return this.#bytes.subarray(from, to);
+  }
+
   f64(value: number): void {
     this.#reserve(8);
     this.#view.setFloat64(this.length, value, true);
@@ -78,26 +112,57 @@ export class ByteWriter {
 
   bytes(value: Uint8Array): void {
     this.varint(value.length);
+    this.raw(value);
+  }
+
+  /** What is written from here to `end` stands behind its length. */
+  begin(): number {
+    this.#reserve(1);
+    return ++this.length;
+  }
+
+  /** `from`: what `begin` gave. As `bytes` has it, or as `string` has UTF-8. */
+  end(from: number, as: 'bytes' | 'text' = 'bytes'): void {
+    const { length } = this;
+    const written = (length - from) * (as === 'text' ? 2 : 1);
+    if (written < 128) {
+      this.#bytes[from - 1] = written;
+      return;
+    }
+    // The length takes more than the byte that was left for it.
+    let moved = 0;
+    for (let rest = written; rest > 127; rest >>>= 7) moved++;
+    this.#reserve(moved);
+    this.#bytes.copyWithin(from + moved, from, length);
+    this.length = from - 1;
+    this.varint(written);
+    this.length = length + moved;
+  }
+
+  /** Without their length. */
+  raw(value: Uint8Array): void {
     this.#reserve(value.length);
-    this.#bytes.set(value, this.length);
-    this.length += value.length;
+    const { length } = value;
+    const bytes = this.#bytes;
+    if (length > 64) bytes.set(value, this.length);
+    else for (let i = 0; i < length; i++) bytes[this.length + i] = value[i] as number;
+    this.length += length;
   }
 
   /** UTF-8; UTF-16 units where lone surrogates leave no other way. The lowest bit of the length says which. */
   string(value: string): void {
+    if (this.#ascii(value)) return;
     if (value.isWellFormed()) {
       this.#reserve(value.length * 3 + 5);
-      // Short texts (keys, names) have a length of one byte whatever they hold.
-      if (value.length <= 21) {
-        const { written } = utf8.encodeInto(value, this.#bytes.subarray(this.length + 1));
-        this.#bytes[this.length] = written << 1;
-        this.length += written + 1;
-        return;
-      }
-      const encoded = utf8.encode(value);
-      this.varint(encoded.length * 2);
-      this.#bytes.set(encoded, this.length);
-      this.length += encoded.length;
+      // The length comes first, and takes mostly as many bytes as it would for ASCII.
+      const start = this.length;
+      this.varint(value.length * 2);
+      const text = this.length;
+      const { written } = utf8.encodeInto(value, this.#bytes.subarray(text));
+      this.length = start;
+      this.varint(written * 2);
+      if (this.length > text) utf8.encodeInto(value, this.#bytes.subarray(this.length));
+      this.length += written;
       return;
     }
     this.varint(value.length * 2 + 1);
@@ -106,6 +171,23 @@ export class ByteWriter {
       this.#view.setUint16(this.length, value.charCodeAt(i), true);
       this.length += 2;
     }
+  }
+
+  /** Keys and names are mostly short and ASCII: an encoder costs many times more than these few bytes. False: this one is not. */
+  #ascii(value: string): boolean {
+    const { length } = value;
+    if (length > 63) return false;
+    this.#reserve(length + 1);
+    const bytes = this.#bytes;
+    const start = this.length + 1;
+    for (let i = 0; i < length; i++) {
+      const unit = value.charCodeAt(i);
+      if (unit > 127) return false;
+      bytes[start + i] = unit;
+    }
+    bytes[start - 1] = length << 1;
+    this.length = start + length;
+    return true;
   }
 
   value(value: unknown): void {
@@ -171,12 +253,12 @@ export class ByteWriter {
     } else {
       const prototype: unknown = Object.getPrototypeOf(value);
       if (prototype !== Object.prototype && prototype !== null) throw notPlain(value.constructor.name);
-      const entries = Object.entries(value);
+      const names = Object.keys(value);
       this.varint(Tag.OBJECT);
-      this.varint(entries.length);
-      for (const [name, item] of entries) {
+      this.varint(names.length);
+      for (const name of names) {
         this.string(name);
-        this.value(item);
+        this.value((value as Record<string, unknown>)[name]);
       }
     }
   }

@@ -3,11 +3,11 @@
  *
  *   boundedOutOfOrderness(5000, { idleTimeoutMs: 30_000 })
  *   monotonousTimestamps().withTimestampAssigner((row: Row<typeof Reading.fields>) => row.measured_at)
- *   forGenerator(() => new EndOfBatchMarks()).withIdleness(30_000).withWatermarkAlignment('machines', 10_000)
+ *   forGenerator(() => new EndOfBatchMarks()).withIdleness(30_000).withWatermarkAlignment('machines', 10_000).withOrigin('machine')
  */
 
 import { UsageError } from '#base/errors.ts';
-import type { Fields, Row } from '../batch/schema.ts';
+import type { FieldOf, Fields, Row } from '../batch/schema.ts';
 import type { WatermarkGenerator } from './watermark-generators.ts';
 
 /** Event timestamp of a row, ms; NaN: it has none. `timestamp` is the one the source gave, or NaN. */
@@ -40,6 +40,7 @@ interface Settings<F extends Fields> {
   readonly idleTimeoutMs: number | null;
   readonly timestampAssigner: TimestampAssigner<F> | null;
   readonly alignment: WatermarkAlignment | null;
+  readonly origin: string | null;
 }
 
 /** Immutable: `with…` gives another one. Errors name the setting. */
@@ -51,9 +52,11 @@ export class WatermarkStrategy<F extends Fields = Fields> {
   /** Null: rows keep the timestamps that the source gave. */
   readonly timestampAssigner: TimestampAssigner<F> | null;
   readonly alignment: WatermarkAlignment | null;
+  /** Column that says who a row is from, for people: whoever holds the watermark back is told with it. Null: nobody is named. */
+  readonly origin: string | null;
 
   /** @internal See the functions below. */
-  constructor({ watermarks, emit, idleTimeoutMs, timestampAssigner, alignment }: Settings<F>) {
+  constructor({ watermarks, emit, idleTimeoutMs, timestampAssigner, alignment, origin }: Settings<F>) {
     if (watermarks.kind === 'bounded' && !(watermarks.outOfOrdernessMs >= 0))
       throw new UsageError(`Out-of-orderness must be 0 or more, not ${watermarks.outOfOrdernessMs} ms.`);
     if (emit !== 'on-event' && !(emit > 0))
@@ -69,6 +72,7 @@ export class WatermarkStrategy<F extends Fields = Fields> {
     this.idleTimeoutMs = idleTimeoutMs;
     this.timestampAssigner = timestampAssigner;
     this.alignment = alignment;
+    this.origin = origin;
   }
 
   withIdleness(idleTimeoutMs: number): WatermarkStrategy<F> {
@@ -78,6 +82,14 @@ export class WatermarkStrategy<F extends Fields = Fields> {
   /** Sources of a job with the same group stay within `maxDriftMs` of event time. Only where watermarks are made in the source's task. */
   withWatermarkAlignment(group: string, maxDriftMs: number, updateIntervalMs = 1000): WatermarkStrategy<F> {
     return new WatermarkStrategy<F>({ ...this, alignment: { group, maxDriftMs, updateIntervalMs } });
+  }
+
+  /**
+   * Names the column, of strings or whole numbers, that says who a row is from (a device, a machine). It is read once for a batch that raises
+   * a split's watermark, so it costs nothing per row.
+   */
+  withOrigin<G extends F = F>(column: FieldOf<G, 'string' | 'i32'>): WatermarkStrategy<G> {
+    return new WatermarkStrategy<G>({ ...(this as unknown as Settings<G>), origin: column });
   }
 
   /** Rows get their timestamps here, before the generator sees them. */
@@ -111,5 +123,12 @@ export function forGenerator<F extends Fields = Fields>(
 
 function strategy<F extends Fields>(watermarks: WatermarkKind<F>, timing: Timing): WatermarkStrategy<F> {
   const { emit = DEFAULT_INTERVAL_MS, idleTimeoutMs = null } = timing;
-  return new WatermarkStrategy<F>({ watermarks, emit, idleTimeoutMs, timestampAssigner: null, alignment: null });
+  return new WatermarkStrategy<F>({
+    watermarks,
+    emit,
+    idleTimeoutMs,
+    timestampAssigner: null,
+    alignment: null,
+    origin: null,
+  });
 }

@@ -44,6 +44,8 @@ class Model {
   readonly out = new Map<string, string[]>();
   readonly late = new Map<string, string[]>();
   watermark = Number.NEGATIVE_INFINITY;
+  /** Of keys whose subtask was ahead of others. */
+  readonly #ahead = new Map<string, number>();
   readonly #windows: Windows;
   readonly #contents: Contents;
   readonly #lateness: number;
@@ -56,31 +58,51 @@ class Model {
   }
 
   row(row: Row): void {
+    const watermark = this.watermarkOf(row.k);
     let skipped = true;
     for (const { start, end } of this.#assign(row.t)) {
-      if (end - 1 + this.#lateness <= this.watermark) continue;
+      if (end - 1 + this.#lateness <= watermark) continue;
       skipped = false;
       let window = this.#open.find((w) => w.k === row.k && w.start === start && w.end === end);
       if (window === undefined) {
-        window = { k: row.k, start, end, rows: [], fired: end - 1 <= this.watermark };
+        window = { k: row.k, start, end, rows: [], fired: end - 1 <= watermark };
         this.#open.push(window);
       }
       window.rows.push(row);
       if (window.fired) this.#emit(window);
     }
-    if (skipped && row.t + this.#lateness <= this.watermark)
-      add(this.late, row.k, `${row.v}@${row.t} wm ${this.watermark}`);
+    if (skipped && row.t + this.#lateness <= watermark) add(this.late, row.k, `${row.v}@${row.t} wm ${watermark}`);
+  }
+
+  watermarkOf(k: string): number {
+    return Math.max(this.watermark, this.#ahead.get(k) ?? Number.NEGATIVE_INFINITY);
   }
 
   advance(watermark: number): void {
     this.watermark = Math.max(watermark, this.watermark);
+    this.#fire();
+  }
+
+  /** One subtask gets ahead of the others: these are its keys. */
+  advanceSome(keys: readonly string[], watermark: number): void {
+    for (const k of keys) this.#ahead.set(k, Math.max(watermark, this.watermarkOf(k)));
+    this.#fire();
+  }
+
+  /** Another parallelism, and this watermark for all: only what a key holds knows that it was ahead. */
+  restore(watermark: number): void {
+    this.watermark = watermark;
+    for (const k of this.#ahead.keys()) if (!this.#open.some((w) => w.k === k)) this.#ahead.delete(k);
+  }
+
+  #fire(): void {
     this.#open.sort((a, b) => a.end - b.end);
     for (const window of this.#open) {
-      if (window.fired || window.end - 1 > this.watermark) continue;
+      if (window.fired || window.end - 1 > this.watermarkOf(window.k)) continue;
       window.fired = true;
       this.#emit(window);
     }
-    this.#open = this.#open.filter((w) => w.end - 1 + this.#lateness > this.watermark);
+    this.#open = this.#open.filter((w) => w.end - 1 + this.#lateness > this.watermarkOf(w.k));
   }
 
   #assign(t: number): { start: number; end: number }[] {
@@ -114,6 +136,7 @@ class Model {
   }
 }
 
+const groupOf = (k: string): number => keyGroupOf(javaHash(k), 128);
 const gcd = (a: number, b: number): number => (b === 0 ? a : gcd(b, a % b));
 
 function add(log: Map<string, string[]>, k: string, text: string): void {
@@ -170,6 +193,8 @@ class Life {
   readonly #random: Random;
   readonly #build: (rows: DataStream<typeof S.fields>) => unknown;
   #subtasks: OperatorHarness[];
+  /** Watermarks of subtasks that are ahead of others. */
+  #ahead: number[] = [];
   #now = 0;
   #clock = 100;
   #value = 0;
@@ -212,7 +237,7 @@ class Life {
         if (watermark > this.model.watermark) this.model.advance(watermark);
       }
       this.model.row(row);
-      const place = byGroup[subtaskOf(keyGroupOf(javaHash(row.k), 128), this.#subtasks.length, 128)];
+      const place = byGroup[subtaskOf(groupOf(row.k), this.#subtasks.length, 128)];
       place?.rows.push(row);
       place?.watermarks.push(this.model.watermark);
     }
@@ -239,12 +264,36 @@ class Life {
     }
   }
 
+  /** Sometimes a barrier has overtaken the last watermarks of some subtasks. */
   #restore(): void {
+    const { keys, disorder, windows } = this.#case;
+    const before = this.#subtasks.length;
+    if (windows.time === 'event' && this.#random.next() < 0.5) {
+      for (const [i, h] of this.#subtasks.entries()) {
+        const watermark = this.#now - this.#random.below(disorder + 1);
+        if (this.#random.next() < 0.5 || watermark <= this.#watermarkOf(i)) continue;
+        this.#ahead[i] = watermark;
+        const all = Array.from({ length: keys }, (_, k) => `k${k}`);
+        this.model.advanceSome(
+          all.filter((k) => subtaskOf(groupOf(k), before, 128) === i),
+          watermark,
+        );
+        this.#call(h, () => h.watermark(watermark), true);
+      }
+    }
     const restore = this.#subtasks.map((h) => h.snapshot());
     const parallelism = 1 + this.#random.below(3);
+    if (parallelism !== before) {
+      this.model.restore(Math.min(...this.#subtasks.map((_, i) => this.#watermarkOf(i))));
+      this.#ahead = [];
+    }
     this.#subtasks = Array.from({ length: parallelism }, (_, subtask) =>
       harnessOf(S, this.#build, { clock: new ManualClock(this.#clock), restore, subtask, parallelism }),
     );
+  }
+
+  #watermarkOf(subtask: number): number {
+    return Math.max(this.model.watermark, this.#ahead[subtask] ?? Number.NEGATIVE_INFINITY);
   }
 
   #call(h: OperatorHarness, what: () => unknown, oneWatermark = false): void {
@@ -304,7 +353,7 @@ describe('tumbling, sliding and cumulating windows against windows with contents
     ['reduce', 1500],
     ['process', 1500],
   ] as const) {
-    it(`SL6 ${contents}: the same results and late rows per key, in order, whatever the windows, lateness, batches, credits, restores and parallelism`, {
+    it(`SL6 SL8 ${contents}: the same results and late rows per key, in order, whatever the windows, lateness, batches, credits, restores and parallelism, and wherever the watermark of each subtask was`, {
       timeout: 180_000,
     }, () => {
       let results = 0;

@@ -87,7 +87,7 @@ describe('two streams in windows against plain models', () => {
         expect(counted + (h.cells[OperatorCell.LATE_DROPPED] as number)).toBe(dropped);
         drops += dropped;
       }),
-      { numRuns: 400 },
+      { numRuns: 700 },
     );
     expect([again > 500, drops > 500]).toEqual([true, true]);
   });

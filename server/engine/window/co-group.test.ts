@@ -260,9 +260,9 @@ describe('two streams in windows', () => {
     left(h, 'a', 1);
     right(h, 'a', 2);
     both(h, 13);
-    expect(h.snapshot().keyed.size).toBe(1);
+    expect(h.snapshot().keyed.length).toBe(1);
     both(h, 14);
-    expect(h.snapshot().keyed.size).toBe(0);
+    expect(h.snapshot().keyed.length).toBe(0);
   });
 
   it('WJ7 what cannot work is refused', () => {

@@ -13,6 +13,7 @@ import {
   makeWriteResults,
   type WriteResults,
 } from './aggregates.ts';
+import type { Numbers } from './number-cut.ts';
 import type { SlotOwner } from './panes.ts';
 
 export interface TimeWindow {
@@ -33,6 +34,8 @@ export interface WindowContents extends SlotOwner {
   merge(targets: Int32Array, sources: Int32Array, pairs: number): void;
   /** Merging is cheaper than keeping apart, and merged contents can be merged again: partial results are worth keeping. */
   readonly condenses: boolean;
+  /** Contents that consist of numbers, as they are now: a snapshot copies them by the block, and writes them as `save` does. */
+  readonly numbers?: Numbers;
   /** Writes the contents of a slot. */
   save(slot: number, to: ByteWriter): void;
   /** Fills a slot with what `save` wrote. */
@@ -64,6 +67,10 @@ export class AggregateContents implements WindowContents {
 
   get bytes(): number {
     return this.#acc.byteLength;
+  }
+
+  get numbers(): Numbers {
+    return { values: this.#acc, width: this.#plan.width };
   }
 
   grow(capacity: number): void {

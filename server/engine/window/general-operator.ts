@@ -14,9 +14,10 @@ import { OperatorCell } from '../metrics/cells.ts';
 import { BuiltOutputs } from '../operators/built-outputs.ts';
 import { MAX_WATERMARK, Operator, type OperatorContext } from '../operators/operator.ts';
 import type { OutputTag } from '../operators/process.ts';
+import type { KeyedBlock } from '../state/keyed-blocks.ts';
 import { loadKeyed, saveKeyed } from '../state/keyed-snapshot.ts';
 import type { Eventually, KeyedStateBackend } from '../state/keyed-state.ts';
-import type { OperatorSnapshot } from '../state/snapshot.ts';
+import type { OwnSnapshot, TakenSnapshot } from '../state/snapshot.ts';
 import { type KeyInput, StateKeys } from '../state/state-keys.ts';
 import { TimerQueue } from '../state/timer-queue.ts';
 import { TimerRecords } from '../state/timer-records.ts';
@@ -94,7 +95,7 @@ export class GeneralWindowOperator extends Operator {
   override open(context: OperatorContext): void {
     super.open(context);
     const { create, name, results, tags } = this.#settings;
-    context.own(this.#keys.dictionary);
+    context.own(this.#keys.table);
     this.#backend = context.stateBackend(this.#keys);
     this.#timerRecords = new TimerRecords(this.#backend, () => {
       this.#prepared = false;
@@ -117,7 +118,7 @@ export class GeneralWindowOperator extends Operator {
     });
     this.#keys.hold((mark) => {
       this.#backend.hold(mark);
-      for (const timers of this.#timers) for (const key of timers.keys()) mark(key);
+      for (const timers of this.#timers) timers.hold(mark);
     });
   }
 
@@ -161,24 +162,27 @@ export class GeneralWindowOperator extends Operator {
     return openInFlight(query as OpenWindowsQuery, this.#machine, this.#keys);
   }
 
-  override snapshot(): Eventually<OperatorSnapshot> {
+  override snapshot(): TakenSnapshot {
     const arrivals = new ByteWriter();
     arrivals.f64(this.#arrivals);
     const { watermark } = this.#machine;
     const operator = { arrivals: { redistribute: 'union', items: [arrivals.take()] } } as const;
-    const keyed = saveKeyed(this.#parts, this.context.maxParallelism);
-    return keyed instanceof Promise
-      ? keyed.then((groups) => ({ watermark, keyed: groups, operator }))
-      : { watermark, keyed, operator };
+    return { watermark, operator, keyed: saveKeyed(this.#parts, this.context.maxParallelism) };
   }
 
-  override restore(snapshots: readonly OperatorSnapshot[]): void {
+  override restore(snapshots: readonly OwnSnapshot[]): void {
     super.restore(snapshots);
-    loadKeyed(this.#parts, snapshots, this.context);
     for (const item of snapshots.flatMap(({ operator }) => operator.arrivals?.items ?? [])) {
       this.#arrivals = Math.max(this.#arrivals, new ByteReader(item).f64());
     }
     this.#machine.watermark = this.inputWatermark;
+  }
+
+  override load(block: KeyedBlock): Eventually<void> {
+    return loadKeyed(this.#parts, block);
+  }
+
+  override start(): void {
     this.nextTimer = this.#earliestTimer;
   }
 

@@ -66,7 +66,7 @@ describe('the general operator, Weir’s own rules', () => {
     feed(h, 'a:8@7 b:16@5').watermark(MAX_WATERMARK);
     expect(take(h).split(' ').sort()).toEqual(['a:13[0,17)', 'b:16[5,15)']);
     feed(h, 'a:8@7').advance(5000);
-    expect([h.cells[OperatorCell.EXPIRED], h.snapshot().keyed.size]).toEqual([1, 0]);
+    expect([h.cells[OperatorCell.EXPIRED], h.snapshot().keyed.length]).toEqual([1, 0]);
   });
 
   it('W25 timers run before the row whose watermark has passed them, inside a batch too', () => {
@@ -172,6 +172,8 @@ describe('the general operator, Weir’s own rules', () => {
       const rows = Array.from({ length: 20 }, () => `k${random.below(40)}:1@${round * 5 + random.below(30)}`).join(' ');
       for (const h of [loading, heap]) {
         for (const step of [() => feed(h, rows), () => h.watermark(round * 5)]) {
+          // Some writes are done by then: what they wrote has to be read again.
+          while (random.below(4) > 0 && store.answer());
           step();
           for (; h.pending; waits++) {
             if (!store.answer()) throw new Error('Nothing is being loaded.');
@@ -200,11 +202,11 @@ describe('the general operator, Weir’s own rules', () => {
       h.watermark(round * 1000 + 500);
       bytes.push(h.stateBytes);
     }
-    expect(h.snapshot().keyed.size).toBe(0);
+    expect(h.snapshot().keyed.length).toBe(0);
     expect(bytes.at(-1)).toBe(bytes[0]);
     // A session that grows has the timers of its end only.
     feed(h, Array.from({ length: 1000 }, (_, i) => `a@${100_000 + i}`).join(' '));
-    expect([...h.snapshot().keyed.values()].map((group) => group.length < 250)).toEqual([true]);
+    expect(h.snapshot().keyed.map(([, bytes]) => bytes.length < 250)).toEqual([true]);
   });
 
   it('W33 windows in processing time that are open at the end of the input are emitted', () => {

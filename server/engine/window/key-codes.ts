@@ -9,7 +9,18 @@ import { Dictionary, type Holder } from '../batch/dictionary.ts';
 import { BATCH_ROWS, type RecordBatch } from '../batch/record-batch.ts';
 import type { ByteReader, ByteWriter } from '../batch/row-bytes.ts';
 import type { ColumnKind } from '../batch/schema.ts';
-import { javaHash, keyGroupOf } from '../exchange/key-groups.ts';
+import { javaHash } from '../exchange/key-groups.ts';
+import { KeyBytes, type KeyOfCode } from './key-bytes.ts';
+
+/** Keys by the codes that they had at some moment. */
+export interface KeptKeys {
+  /** As they are saved. */
+  readonly bytes: KeyBytes;
+  /** Writes the key. */
+  save(code: number, to: ByteWriter): void;
+  group(code: number, maxParallelism: number): number;
+  release(): void;
+}
 
 export class KeyCodes {
   readonly #column: number;
@@ -20,8 +31,11 @@ export class KeyCodes {
   /** By code. */
   #integerOf = new Int32Array(0);
   readonly #scratch: Int32Array;
+  readonly #kept = new Set<{ readonly dictionary: Dictionary | null; readonly codes: Int32Array }>();
   /** Dictionary that the codes belong to. */
   dictionary: Dictionary | null = null;
+  /** Of that dictionary. */
+  #bytes: KeyBytes;
 
   /** `recode`: keys get other codes, because rows come with another dictionary from now on. */
   constructor(column: number, kind: ColumnKind, hold: Holder, recode: (codeOf: (code: number) => number) => void) {
@@ -30,6 +44,7 @@ export class KeyCodes {
     this.#hold = hold;
     this.#recode = recode;
     this.#scratch = new Int32Array(this.#integers ? BATCH_ROWS : 0);
+    this.#bytes = new KeyBytes(this.#keysOf(null));
     if (this.#integers) this.#adopt(new Dictionary());
   }
 
@@ -49,13 +64,29 @@ export class KeyCodes {
     return this.#scratch;
   }
 
-  /** Writes the key of a code. */
-  save(code: number, to: ByteWriter): void {
-    if (this.#integers) to.i32(this.#integerOf[code] as number);
-    else to.text(this.name(code));
+  /** These codes go on meaning what they mean, to whoever asks here, until they are released: whatever is swept, and whatever dictionary comes. */
+  keep(codes: Int32Array): KeptKeys {
+    const { dictionary } = this;
+    const bytes = this.#bytes;
+    const kept = { dictionary, codes };
+    this.#kept.add(kept);
+    bytes.pin();
+    return {
+      bytes,
+      save: (code, to) => bytes.save(code, to),
+      group: (code, maxParallelism) => bytes.group(code, maxParallelism),
+      release: () => {
+        if (this.#kept.delete(kept)) bytes.unpin();
+      },
+    };
   }
 
-  /** Code of a key that `save` wrote. */
+  /** Memory held beside the dictionary, bytes. */
+  get size(): number {
+    return this.#bytes.size;
+  }
+
+  /** Code of a key that `KeptKeys.save` wrote. */
   load(from: ByteReader): number {
     if (this.#integers) return this.#codeOfInteger(from.i32());
     // No row has come yet that brings a dictionary: when one does, keys get the codes they have there.
@@ -63,10 +94,9 @@ export class KeyCodes {
     return (this.dictionary as Dictionary).codeOf(from.text());
   }
 
-  /** Key group of a code. */
+  /** Key group of the key of a code. */
   group(code: number, maxParallelism: number): number {
-    const hash = this.#integers ? (this.#integerOf[code] as number) : javaHash(this.name(code));
-    return keyGroupOf(hash, maxParallelism);
+    return this.#bytes.group(code, maxParallelism);
   }
 
   /** Turns the codes at `from .. to` of a result column into what such a column holds: codes of strings as they are, whole numbers. */
@@ -98,12 +128,25 @@ export class KeyCodes {
   #adopt(dictionary: Dictionary): void {
     const before = this.dictionary;
     this.dictionary = dictionary;
+    const bytes = new KeyBytes(this.#keysOf(dictionary));
+    this.#bytes = bytes;
     if (before !== null) this.#recode((code) => dictionary.codeOf(before.get(code) ?? ''));
     dictionary.hold((mark) => {
       if (this.dictionary === dictionary) this.#hold(mark);
+      for (const kept of this.#kept) if (kept.dictionary === dictionary) for (const code of kept.codes) mark(code);
     });
+    dictionary.onFree((code, text) => {
+      bytes.forget(code);
+      if (this.#integers) this.#byInteger.delete(Number(text));
+    });
+  }
+
+  #keysOf(dictionary: Dictionary | null): KeyOfCode {
     if (this.#integers) {
-      dictionary.onFree((_code, text) => this.#byInteger.delete(Number(text)));
+      const integer = (code: number): number => this.#integerOf[code] as number;
+      return { hash: integer, save: (code, to) => to.i32(integer(code)) };
     }
+    const textOf = (code: number): string => dictionary?.get(code) ?? '';
+    return { hash: (code) => javaHash(textOf(code)), save: (code, to) => to.text(textOf(code)) };
   }
 }

@@ -30,20 +30,28 @@ export type Locate = (
 export function makeLocate(slices: Slices, rowsTime: 'event' | 'processing'): Locate {
   const time = rowsTime === 'event' ? 'time[k]' : 'now';
   // A true division: a multiplication by the inverse is off by one at borders for many sizes.
-  const number = `Math.floor((${time} - ${slices.offsetMs}) / ${slices.sliceMs})`;
+  const number = `Math.floor((t - ${slices.offsetMs}) / ${slices.sliceMs})`;
   return new Function(`return function locate(slots, batch, codes, from, to, now, panes, placer) {
     const rows = batch.selection, time = batch.time;
     let ring = panes.ring, index = panes.index, keys = panes.keys, mask = ring.length - 1;
+    // The slice that the row before was in, if it is open: most rows are in it too, and save the division.
+    let begin = Infinity, end = -Infinity, at = 0;
     for (let i = from; i < to; i++) {
       const k = rows === null ? i : rows[i];
-      const w = ${number};
+      const t = ${time};
       const code = codes[k];
-      const row = w & mask;
       let slot;
-      if (ring[row] === w && (slot = index[row * keys + 1 + code]) !== 0) { slots[i] = slot; continue; }
+      if (t >= begin && t < end && (slot = index[at + code]) !== 0) { slots[i] = slot; continue; }
+      const w = ${number};
+      const row = w & mask;
+      if (ring[row] === w) {
+        at = row * keys + 1;
+        begin = w * ${slices.sliceMs} + ${slices.offsetMs}; end = begin + ${slices.sliceMs};
+        if ((slot = index[at + code]) !== 0) { slots[i] = slot; continue; }
+      }
       slots[i] = placer.place(w, code, k);
       if (placer.stop) return i + 1;
-      ring = panes.ring; index = panes.index; mask = ring.length - 1;
+      ring = panes.ring; index = panes.index; mask = ring.length - 1; end = -Infinity;
     }
     return to;
   }`)() as Locate;

@@ -30,9 +30,18 @@ export interface OpenWindowsAnswer {
 
 export function openWindows(
   { keys, limit, perKey = Number.POSITIVE_INFINITY }: OpenWindowsQuery,
-  at: { slices: Slices; agenda: Agenda; panes: Panes; codes: KeyCodes; contents: WindowContents; merged: MergedSlices },
+  at: {
+    slices: Slices;
+    agenda: Agenda;
+    panes: Panes;
+    codes: KeyCodes;
+    contents: WindowContents;
+    merged: MergedSlices;
+    /** A window that has yet to fire for others has fired for this key. */
+    over: (window: number, code: number) => boolean;
+  },
 ): OpenWindowsAnswer {
-  const { slices, agenda, panes, codes, contents, merged } = at;
+  const { slices, agenda, panes, codes, contents, merged, over } = at;
   const open: OpenWindowsAnswer['open'][number][] = [];
   const first = agenda.next();
   const from = first === null ? Number.POSITIVE_INFINITY : slices.first(first);
@@ -48,6 +57,7 @@ export function openWindows(
   for (let window = first; window !== null && open.length < limit && wanted.size > 0; window = agenda.after(window)) {
     for (const [code, more] of wanted) {
       if (open.length === limit) break;
+      if (over(window, code)) continue;
       const pane = merged.ofKey(window, code);
       for (const [slot] of panes.ranges(pane)) {
         open.push({ key: codes.name(code), ...slices.window(window), values: contents.peek(slot) });
@@ -63,7 +73,7 @@ export function openWindows(
 }
 
 /** Codes of the keys that are in some of the panes. */
-function keysOf(some: readonly Pane[], panes: Panes): number[] {
+export function keysOf(some: readonly Pane[], panes: Panes): number[] {
   const codes = new Set<number>();
   for (const pane of some) {
     for (const [first, last] of panes.ranges(pane)) {

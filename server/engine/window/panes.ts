@@ -17,7 +17,10 @@
  * fewer where there are very many keys; contents are as many as (key, pane) pairs are open.
  */
 
-const BLOCK = 128;
+import { BLOCK_BITS } from './number-cut.ts';
+
+/** As many are laid aside at a time (`number-cut.ts`). */
+const BLOCK = 1 << BLOCK_BITS;
 const RING_MIN = 8;
 const RING_MAX = 64;
 /** Entries of the index: with very many keys fewer rows have to do. */

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { HarnessOptions, OperatorHarness } from '#testing/harness.ts';
 import { harnessOf } from '#testing/harness-of.ts';
+import { pairHarnessOf } from '#testing/pair-harness.ts';
 import { f64, schema, string } from '../batch/schema.ts';
 import { type DataStream, type KeyedStream, lateTag } from '../graph/data-stream.ts';
 import { sum } from './aggregates.ts';
@@ -38,6 +39,44 @@ const OTHERS: readonly (readonly [string, Build])[] = [
   ['filter', (options = {}) => harnessOf(S, (rows) => rows.filter('all', () => true), options)],
   ['map', (options = {}) => harnessOf(S, (rows) => rows.map('same', S, (row) => ({ k: row.k, v: row.v })), options)],
   [
+    'process without keys',
+    (options = {}) =>
+      harnessOf(
+        S,
+        (rows) => rows.process('same', { output: S, create: () => (row, _ctx, out) => out.collect(row) }),
+        options,
+      ),
+  ],
+  [
+    'async',
+    (options = {}) =>
+      harnessOf(
+        S,
+        (rows) =>
+          rows.asyncWait('ask', {
+            output: S,
+            ordered: true,
+            capacity: 1,
+            timeoutMs: 1000,
+            create: () => ({ asyncInvoke: (row) => Promise.resolve([row]) }),
+          }),
+        options,
+      ),
+  ],
+  [
+    'count windows',
+    (options = {}) =>
+      harnessOf(
+        S,
+        (rows) =>
+          rows
+            .keyBy('k')
+            .countWindow(3)
+            .aggregate({ v: sum('v') }),
+        options,
+      ),
+  ],
+  [
     'keyed process',
     (options = {}) =>
       harnessOf(
@@ -48,6 +87,39 @@ const OTHERS: readonly (readonly [string, Build])[] = [
             .process('same', { output: S, create: () => ({ processElement: (row, _ctx, out) => out.collect(row) }) }),
         options,
       ),
+  ],
+];
+
+const PAIRS: readonly (readonly [string, (a: DataStream<S>, b: DataStream<S>) => unknown])[] = [
+  [
+    'connected streams',
+    (a, b) =>
+      a
+        .keyBy('k')
+        .connect(b.keyBy('k'))
+        .process('both', {
+          output: S,
+          create: () => ({ processElement1: () => {}, processElement2: () => {} }),
+        }),
+  ],
+  [
+    'interval join',
+    (a, b) =>
+      a
+        .keyBy('k')
+        .intervalJoin(b.keyBy('k'))
+        .between(0, 1)
+        .join('pairs', S, (l) => ({ k: l.k, v: l.v })),
+  ],
+  [
+    'window join',
+    (a, b) =>
+      a
+        .join(b)
+        .where('k')
+        .equalTo('k')
+        .window(TumblingEventTimeWindows.of(10))
+        .apply('join', S, (l) => ({ k: l.k, v: l.v })),
   ],
 ];
 
@@ -89,9 +161,28 @@ describe('operators that go on from a checkpoint', () => {
     'SR12 %s: a subtask goes on from its own watermark; at another parallelism all do from the lowest',
     (_, build) => {
       const restore = [build().watermark(100).snapshot(), build().watermark(70).snapshot()];
-      const from = (options: Options) => build({ ...options, restore }).snapshot().watermark;
+      const from = (options: Options) =>
+        build({ ...options, restore })
+          .resume()
+          .snapshot().watermark;
       expect([0, 1].map((subtask) => from({ subtask, parallelism: 2 }))).toEqual([100, 70]);
       expect([0, 1, 2].map((subtask) => from({ subtask, parallelism: 3 }))).toEqual([70, 70, 70]);
+    },
+  );
+
+  it.each(PAIRS)(
+    'OS10 SR12 %s: keeps the lower watermark of its inputs, at another parallelism the lowest',
+    (_, build) => {
+      const pair = (first: number, second: number) => {
+        const h = pairHarnessOf(S, S, build);
+        h.first.watermark(first);
+        h.second.watermark(second);
+        return h.snapshot();
+      };
+      const restore = [pair(100, 80), pair(90, 120)];
+      const from = (options: Options) => pairHarnessOf(S, S, build, { ...options, restore }).snapshot().watermark;
+      expect([0, 1].map((subtask) => from({ subtask, parallelism: 2 }))).toEqual([80, 90]);
+      expect(from({})).toBe(80);
     },
   );
 });

@@ -12,9 +12,9 @@
 
 import { BATCH_ROWS, type RecordBatch } from '../batch/record-batch.ts';
 import type { Schema } from '../batch/schema.ts';
-import { keyGroupRange } from '../exchange/key-groups.ts';
 import { MAX_WATERMARK, NO_WATERMARK, Operator, type OperatorContext } from '../operators/operator.ts';
-import type { OperatorSnapshot } from '../state/snapshot.ts';
+import type { KeyedBlock } from '../state/keyed-blocks.ts';
+import type { TakenSnapshot } from '../state/snapshot.ts';
 import type { WindowContents } from './contents.ts';
 import { KeyCodes } from './key-codes.ts';
 import { LateRows, type LateSettings } from './late-rows.ts';
@@ -24,6 +24,7 @@ import { ResultBatches } from './result-batches.ts';
 import { loadSessions, saveSessions } from './session-state.ts';
 import type { SessionWindows } from './session-windows.ts';
 import { Sessions } from './sessions.ts';
+import { TimelyContents } from './timely-contents.ts';
 
 export interface SessionSettings {
   readonly windows: SessionWindows;
@@ -48,7 +49,7 @@ export class SessionOperator extends Operator {
 
   // Keyed state.
   readonly #keys: KeyCodes;
-  readonly #contents: WindowContents;
+  readonly #contents: TimelyContents;
   readonly #sessions: Sessions;
   /** In processing time: the last millisecond that has passed. */
   #watermark = NO_WATERMARK;
@@ -86,7 +87,7 @@ export class SessionOperator extends Operator {
       (mark) => this.#hold(mark),
       (codeOf) => this.#recode(codeOf),
     );
-    this.#contents = settings.contents((code) => this.#keys.name(code));
+    this.#contents = new TimelyContents(settings.contents((code) => this.#keys.name(code)));
     this.#sessions = new Sessions(this.#contents);
   }
 
@@ -135,7 +136,7 @@ export class SessionOperator extends Operator {
   }
 
   override get stateBytes(): number {
-    return this.#contents.bytes + this.#sessions.bytes;
+    return this.#contents.bytes + this.#sessions.bytes + this.#keys.size;
   }
 
   /** `{keys: string[] | null, limit}`: the sessions of these keys (null: of any) that have not fired, at most `limit`. */
@@ -160,26 +161,22 @@ export class SessionOperator extends Operator {
     return { open, count };
   }
 
-  override snapshot(): OperatorSnapshot {
-    return {
-      watermark: this.#eventTime ? this.#watermark : this.inputWatermark,
-      keyed: saveSessions(this.#sessions, this.#keys, this.#contents, this.context.maxParallelism),
-      operator: {},
-    };
+  override snapshot(): TakenSnapshot {
+    const watermark = this.#eventTime ? this.#watermark : this.inputWatermark;
+    const { maxParallelism } = this.context;
+    const keyed = saveSessions(this.#sessions, this.#keys, this.#contents, maxParallelism);
+    return { watermark, operator: {}, keyed };
   }
 
-  override restore(snapshots: readonly OperatorSnapshot[]): void {
-    super.restore(snapshots);
-    const { maxParallelism, parallelism, subtask } = this.context;
-    const [first, last] = keyGroupRange(subtask, parallelism, maxParallelism);
+  override load([, bytes]: KeyedBlock): void {
     const sessions = this.#sessions;
-    for (const [group, bytes] of snapshots.flatMap((s) => [...s.keyed])) {
-      if (group < first || group > last) continue;
-      loadSessions(bytes, sessions, this.#keys, this.#contents, (slot) => sessions.schedule(slot, this.#due(slot)));
-    }
+    loadSessions(bytes, sessions, this.#keys, this.#contents, (slot) => sessions.schedule(slot, this.#due(slot)));
+  }
+
+  override start(): void {
     if (this.#eventTime) this.#watermark = this.inputWatermark;
     this.#adoptKeys();
-    this.#nextDue = sessions.earliest(this.#dueOf);
+    this.#nextDue = this.#sessions.earliest(this.#dueOf);
     if (!this.#eventTime) this.nextTimer = this.#nextDue + 1;
   }
 
@@ -210,7 +207,7 @@ export class SessionOperator extends Operator {
       this.#stop = false;
       const from = this.#next;
       this.#next = this.#locate(this.#slots, batch, this.#codes, from, to, now, this.#sessions, this);
-      this.#contents.touch?.(this.#slots, from, this.#next);
+      this.#contents.touch(this.#slots, from, this.#next);
       this.#contents.add(this.#slots, batch, from, this.#next);
     }
     if (!this.#late.flush()) return false;

@@ -15,8 +15,8 @@
 import { Deadlines } from './deadlines.ts';
 import type { SlotOwner } from './panes.ts';
 
-const START = 0;
-const END = 1;
+export const START = 0;
+export const END = 1;
 const LIMIT = 2;
 const DEADLINE = 3;
 /** Numbers per slot in `span`. */
@@ -56,6 +56,11 @@ export class Sessions {
 
   fired(slot: number): boolean {
     return this.#fired[slot] === 1;
+  }
+
+  /** A copy of what `fired` says of every slot. */
+  firedSlots(): Uint8Array {
+    return this.#fired.slice();
   }
 
   /** The key's session before this one; 0: none. */

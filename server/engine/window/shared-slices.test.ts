@@ -279,6 +279,39 @@ describe('snapshots of windows', () => {
     expect(take(again.advance(0))).toBe('device-4:1@999');
     expect(take(again.advance(1000))).toBe('a:1@1999');
   });
+
+  /** "device-4" belongs to the subtask that is behind, at 9, "a" to the one that is ahead, at 19: a barrier has overtaken a watermark. */
+  const apart = (lateness: number, rows: readonly [behind: string, ahead: string]): OperatorHarness => {
+    const windows = SlidingEventTimeWindows.of(20, 10);
+    const restore = rows.map((script, subtask) => {
+      const h = feed(counts(windows, lateness, { subtask, parallelism: 2 }), script).watermark(subtask === 0 ? 9 : 19);
+      return h.snapshot();
+    });
+    const once = counts(windows, lateness, { restore });
+    return counts(windows, lateness, { restore: [once.snapshot()] });
+  };
+
+  it('SL8 what has fired for a key does not fire again where the watermark is behind after a restore at another parallelism', () => {
+    const on = apart(0, ['device-4@5,15', 'a@5,15']);
+    expect((on.inspect({ keys: null, limit: 9 }) as { open: { key: string; end: number }[] }).open).toMatchObject([
+      { key: 'device-4', end: 20 },
+      { key: 'device-4', end: 30 },
+      { key: 'a', end: 30 },
+    ]);
+    feed(on, 'a@21');
+    expect(take(on.watermark(19))).toBe('device-4:2@19 wm 19');
+    expect(take(on.watermark(29))).toBe('a:2@29 device-4:1@29 wm 29');
+  });
+
+  it('SL8 its rows are as late as they would have been there: in time, late but allowed, too late', () => {
+    const on = apart(5, ['device-4@-7,15', 'a@5,15']);
+    feed(on, 'a@12');
+    expect(take(on)).toBe('a:3@19');
+    feed(on, 'a@-7 device-4@-7');
+    expect(take(on)).toBe('late a@-7 19 26 device-4:2@9');
+    feed(on, 'a@25').watermark(19);
+    expect(take(on)).toBe('device-4:1@19 wm 19');
+  });
 });
 
 describe('reduce and process windows that share slices', () => {

@@ -15,7 +15,8 @@
 import { BATCH_ROWS, type RecordBatch } from '../batch/record-batch.ts';
 import type { Schema } from '../batch/schema.ts';
 import { MAX_WATERMARK, NO_WATERMARK, Operator, type OperatorContext } from '../operators/operator.ts';
-import type { OperatorSnapshot } from '../state/snapshot.ts';
+import type { KeyedBlock } from '../state/keyed-blocks.ts';
+import type { TakenSnapshot } from '../state/snapshot.ts';
 import { Agenda } from './agenda.ts';
 import type { AlignedWindows } from './assigners.ts';
 import type { WindowContents } from './contents.ts';
@@ -23,11 +24,12 @@ import { KeyCodes } from './key-codes.ts';
 import { LateRows, type LateSettings } from './late-rows.ts';
 import { type Locate, makeLocate, refuseMisfits } from './locate.ts';
 import { MergedSlices } from './merged-slices.ts';
-import { type OpenWindowsQuery, openWindows } from './open-windows.ts';
+import { keysOf, type OpenWindowsQuery, openWindows } from './open-windows.ts';
 import { type Pane, Panes } from './panes.ts';
 import { ResultBatches } from './result-batches.ts';
 import { type Emission, Results } from './results.ts';
 import { Slices } from './slices.ts';
+import { TimelyContents } from './timely-contents.ts';
 import { loadFiredUntil, loadWindows, saveWindows } from './window-state.ts';
 
 export interface WindowSettings {
@@ -43,7 +45,7 @@ export interface WindowSettings {
   readonly contents: (keyName: (code: number) => string) => WindowContents;
 }
 
-/** Windows `window .. last` fire for one key only: a late but allowed row makes them fire again. */
+/** Windows `window .. last` fire for one key only: a late but allowed row makes them fire again, or others have fired for their keys before. */
 interface FiringOfKey {
   code: number;
   window: number;
@@ -59,7 +61,7 @@ export class WindowOperator extends Operator {
 
   // Keyed state.
   readonly #keys: KeyCodes;
-  readonly contents: WindowContents;
+  readonly contents: TimelyContents;
   readonly panes: Panes;
   readonly #agenda: Agenda;
   readonly #merged: MergedSlices;
@@ -80,6 +82,10 @@ export class WindowOperator extends Operator {
   readonly #again: FiringOfKey[] = [];
   /** How far the windows of each restored key group had fired. */
   #restored: ReadonlyMap<number, number> = new Map();
+  /** In event time: how far those had that had fired most. Below it each key group has a watermark of its own (SL8). */
+  #ahead = NO_WATERMARK;
+  /** Taken over at the start. */
+  #blocks: KeyedBlock[] = [];
   #results!: Results;
   #lateRows!: LateRows;
   /** A watermark to forward once everything it fires is out. */
@@ -95,7 +101,7 @@ export class WindowOperator extends Operator {
     this.#locate = makeLocate(this.#slices, windows.time);
     const recode = (codeOf: (code: number) => number): void => this.#recode(codeOf);
     this.#keys = new KeyCodes(settings.key, keyKind, (mark) => this.panes.hold(mark), recode);
-    this.contents = settings.contents((code) => this.#keys.name(code));
+    this.contents = new TimelyContents(settings.contents((code) => this.#keys.name(code)));
     this.panes = new Panes(this.contents);
     this.#agenda = new Agenda(this.#slices, this.#eventTime ? settings.allowedLatenessMs : 0);
     this.#merged = new MergedSlices(this.#slices, this.#agenda, this.panes, this.contents);
@@ -147,24 +153,40 @@ export class WindowOperator extends Operator {
     this.#run();
   }
 
-  override snapshot(): OperatorSnapshot {
+  override snapshot(): TakenSnapshot {
     const { maxParallelism } = this.context;
     const overdue = this.#again.length > 0;
-    const firedUntil = (group: number): number => (overdue ? this.#restored.get(group) : null) ?? this.#watermark;
+    const fired = this.#watermark;
+    const firedUntil = (group: number): number => {
+      const restored = this.#restored.get(group) ?? fired;
+      if (this.#eventTime) return Math.max(fired, restored);
+      return overdue ? restored : fired;
+    };
     const keyed = saveWindows(this.panes, this.#keys, this.contents, maxParallelism, firedUntil);
-    return { watermark: this.#eventTime ? this.#watermark : this.inputWatermark, keyed, operator: {} };
+    return { watermark: this.#eventTime ? fired : this.inputWatermark, operator: {}, keyed };
+  }
+
+  /** How far windows have fired has to be known of all groups before the first is taken over. */
+  override load(block: KeyedBlock): void {
+    this.#blocks.push(block);
   }
 
   /**
-   * Clocks of subtasks differ: windows that have fired for some key groups are overdue for others, and come out before anything else happens.
+   * Key groups of several subtasks have not all fired equally far. Where clocks differ, windows that have fired for some are overdue for others,
+   * and come out before anything else happens. Watermarks differ where a barrier has overtaken one of them: the subtask goes on from the lowest,
+   * and what has fired for a key group does not fire for it again (SL8).
    */
-  override restore(snapshots: readonly OperatorSnapshot[]): void {
-    super.restore(snapshots);
-    this.#restored = loadFiredUntil(snapshots, this.context);
+  override start(): void {
+    const blocks = this.#blocks;
+    this.#blocks = [];
+    this.#restored = loadFiredUntil(blocks);
     if (!this.#eventTime) this.#watermark = Math.max(NO_WATERMARK, ...this.#restored.values());
-    else this.#watermark = this.inputWatermark;
+    else {
+      this.#watermark = this.inputWatermark;
+      this.#ahead = Math.max(NO_WATERMARK, ...this.#restored.values());
+    }
     const overdue = new Map<number, Set<number>>();
-    loadWindows(snapshots, this.context, this.panes, this.#keys, this.contents, (slice, code, firedUntil) => {
+    loadWindows(blocks, this.panes, this.#keys, this.contents, (slice, code, firedUntil) => {
       const fired = this.#slices.lastEnded(this.#eventTime ? this.#watermark : firedUntil);
       const { window, last } = this.#agenda.ended(slice, fired, this.#watermark);
       for (let n = window; n <= last; n++) overdue.set(n, (overdue.get(n) ?? new Set()).add(code));
@@ -180,7 +202,7 @@ export class WindowOperator extends Operator {
   }
 
   override get stateBytes(): number {
-    return this.contents.bytes + this.panes.index.byteLength + this.panes.keyOf.byteLength;
+    return this.contents.bytes + this.panes.index.byteLength + this.panes.keyOf.byteLength + this.#keys.size;
   }
 
   /** An `OpenWindowsQuery` gets an `OpenWindowsAnswer`. */
@@ -192,6 +214,7 @@ export class WindowOperator extends Operator {
       codes: this.#keys,
       contents: this.contents,
       merged: this.#merged,
+      over: (window, code) => this.#overFor(window, code),
     });
   }
 
@@ -232,7 +255,7 @@ export class WindowOperator extends Operator {
       this.#stop = false;
       const from = this.#next;
       const end = this.#locate(this.#slots, batch, this.#codes, from, to, now, this.panes, this);
-      this.contents.touch?.(this.#slots, from, end);
+      this.contents.touch(this.#slots, from, end);
       this.contents.add(this.#slots, batch, from, end);
       this.#next = end;
       if (this.#late !== null) {
@@ -279,18 +302,19 @@ export class WindowOperator extends Operator {
   place(slice: number, code: number, k: number): number {
     refuseMisfits(slice, code);
     const batch = this.#batch as RecordBatch;
-    const watermark = this.#eventTime ? Math.max(this.#watermark, batch.watermarks?.[k] ?? NO_WATERMARK) : NO_WATERMARK;
+    const input = this.#eventTime ? Math.max(this.#watermark, batch.watermarks?.[k] ?? NO_WATERMARK) : NO_WATERMARK;
+    const watermark = input < this.#ahead ? Math.max(input, this.#firedFor(code)) : input;
     let pane = this.panes.find(slice);
+    const gap = this.#slices.firstWindow(slice) > this.#slices.lastWindow(slice);
+    if (gap || this.#agenda.expires(slice) <= watermark) {
+      // A row between windows is late only if it is so by itself.
+      const expires = (batch.time[k] as number) + this.#settings.allowedLatenessMs;
+      if (this.#eventTime && expires <= watermark) this.#lateRows.add(batch, k, watermark);
+      return 0;
+    }
     if (pane === null) {
-      const gap = this.#slices.firstWindow(slice) > this.#slices.lastWindow(slice);
-      if (gap || this.#agenda.expires(slice) <= watermark) {
-        // A row between windows is late only if it is so by itself.
-        const expires = (batch.time[k] as number) + this.#settings.allowedLatenessMs;
-        if (this.#eventTime && expires <= watermark) this.#lateRows.add(batch, k, watermark);
-        return 0;
-      }
-      pane = this.#open(slice, watermark);
-      this.#agenda.pass(watermark);
+      pane = this.#open(slice, input);
+      this.#agenda.pass(input);
       const { instant } = this.#agenda;
       if (instant < this.#nextFire) {
         this.#nextFire = instant;
@@ -309,11 +333,17 @@ export class WindowOperator extends Operator {
     return this.#stop;
   }
 
-  /** A slice from now on; if the watermark has passed a window that it is in, rows in it are late for that. */
+  /** How far windows had fired for a key when it was restored. */
+  #firedFor(code: number): number {
+    return this.#restored.get(this.#keys.group(code, this.context.maxParallelism)) ?? NO_WATERMARK;
+  }
+
+  /** A slice from now on; if the watermark has passed a window that it is in, for whatever key, rows in it may be late for that. */
   #open(slice: number, watermark: number): Pane {
     const pane = this.panes.open(slice);
     this.#agenda.add(slice);
-    if (this.#slices.maxTimestamp(this.#slices.firstWindow(slice)) <= watermark) this.panes.markFired(pane);
+    const first = this.#slices.maxTimestamp(this.#slices.firstWindow(slice));
+    if (first <= Math.max(watermark, this.#ahead)) this.panes.markFired(pane);
     return pane;
   }
 
@@ -341,6 +371,7 @@ export class WindowOperator extends Operator {
   /** Everything the current watermark makes due, in the order of window ends; false: out of credits. */
   #fire(): boolean {
     for (;;) {
+      if (!this.#fireAgain()) return false;
       if (this.#firing !== null) {
         if (!this.#results.write(this.#firing)) return false;
         this.#release(this.#firing);
@@ -361,8 +392,25 @@ export class WindowOperator extends Operator {
   /** From now on rows of this window are late for it. */
   #begin(window: number): void {
     for (const slice of this.#agenda.fire(window)) this.panes.markFired(this.panes.find(slice) as Pane);
+    if (this.#slices.maxTimestamp(window) <= this.#ahead) {
+      for (const code of this.#keysIn(window)) this.#again.push({ code, window, last: window });
+      return;
+    }
     const alone = this.#slices.perWindow === 1 ? this.panes.find(this.#slices.first(window)) : null;
     this.#firing = this.#results.of(alone ?? this.#merged.of(window), this.#slices.window(window));
+  }
+
+  /** A window that has yet to fire here had fired for this key when it was restored. */
+  #overFor(window: number, code: number): boolean {
+    const instant = this.#slices.maxTimestamp(window);
+    return instant <= this.#ahead && instant <= this.#firedFor(code);
+  }
+
+  /** Codes of keys in a window that is not over for them. */
+  #keysIn(window: number): Set<number> {
+    const slices = this.#agenda.slices(this.#slices.first(window), this.#slices.end(window));
+    const panes = [...slices].map((slice) => this.panes.find(slice) as Pane);
+    return new Set(keysOf(panes, this.panes).filter((code) => !this.#overFor(window, code)));
   }
 
   #release({ pane }: Emission): void {

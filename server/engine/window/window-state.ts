@@ -4,12 +4,14 @@
  */
 
 import { ByteReader, ByteWriter } from '../batch/row-bytes.ts';
-import { keyGroupRange } from '../exchange/key-groups.ts';
-import type { OperatorContext } from '../operators/operator.ts';
-import type { OperatorSnapshot } from '../state/snapshot.ts';
+import type { KeyedBlock, KeyedBlocks } from '../state/keyed-blocks.ts';
+import { PORTION } from '../state/portions.ts';
 import type { WindowContents } from './contents.ts';
-import type { KeyCodes } from './key-codes.ts';
+import { HEAD_WORDS, type KeyBytes, WORD_BYTES } from './key-bytes.ts';
+import type { KeptKeys, KeyCodes } from './key-codes.ts';
+import { BLOCK_BITS, NumberCut } from './number-cut.ts';
 import type { Pane, Panes } from './panes.ts';
+import type { ContentsCut, TimelyContents } from './timely-contents.ts';
 
 /**
  * Of each key group: how far in time its windows have fired, which is no single instant where subtasks go by clocks of their own; then the
@@ -18,46 +20,156 @@ import type { Pane, Panes } from './panes.ts';
 export function saveWindows(
   panes: Panes,
   keys: KeyCodes,
-  contents: WindowContents,
+  contents: TimelyContents,
   maxParallelism: number,
   firedUntil: (group: number) => number,
-): Map<number, Uint8Array> {
-  const groups = new Map<number, ByteWriter>();
-  for (const pane of panes.all()) {
-    for (const [first, last] of panes.ranges(pane)) {
-      for (let slot = first; slot < last; slot++) {
-        const code = panes.keyOf[slot] as number;
-        const group = keys.group(code, maxParallelism);
-        let to = groups.get(group);
-        if (to === undefined) {
-          to = new ByteWriter();
-          to.f64(firedUntil(group));
-          groups.set(group, to);
-        }
-        to.f64(pane.number);
-        keys.save(code, to);
-        contents.save(slot, to);
-      }
+): KeyedBlocks {
+  const runs = [...panes.all()].flatMap((pane) =>
+    [...panes.ranges(pane)].map(([first, end]) => ({ slice: pane.number, first, end })),
+  );
+  const keyOf = panes.keyOf.slice();
+  const kept = keys.keep(keyOf);
+  const cut = contents.cut(runs.map(({ first, end }) => [first, end]));
+  return write();
+
+  function* write(): KeyedBlocks {
+    try {
+      const windows = { runs, keyOf, kept, maxParallelism, firedUntil };
+      yield* cut instanceof NumberCut ? writeNumbers(windows, cut) : writeOneByOne(windows, cut);
+    } finally {
+      contents.end(cut);
+      kept.release();
     }
   }
-  return new Map([...groups].map(([group, writer]) => [group, writer.done()]));
 }
 
-/** How far the windows of each key group of this subtask have fired. */
-export function loadFiredUntil(snapshots: readonly OperatorSnapshot[], context: OperatorContext): Map<number, number> {
-  return new Map(ownGroups(snapshots, context).map(([group, from]) => [group, from.f64()]));
+/** What is to be written. */
+interface OpenWindows {
+  /** Slots of a slice that lie in one block. */
+  readonly runs: readonly { readonly slice: number; readonly first: number; readonly end: number }[];
+  /** By slot. */
+  readonly keyOf: Int32Array;
+  readonly kept: KeptKeys;
+  readonly maxParallelism: number;
+  readonly firedUntil: (group: number) => number;
 }
 
-/** Takes over the key groups of this subtask; `paneOf` gives the pane for what a group holds of a key in a slice. */
+function* writeOneByOne({ runs, keyOf, kept, maxParallelism, firedUntil }: OpenWindows, cut: ContentsCut): KeyedBlocks {
+  const groups: (ByteWriter | undefined)[] = new Array(maxParallelism).fill(undefined);
+  let written = 0;
+  for (const { slice, first, end } of runs) {
+    for (let slot = first; slot < end; slot++) {
+      const code = keyOf[slot] as number;
+      const group = kept.group(code, maxParallelism);
+      let to = groups[group];
+      if (to === undefined) {
+        to = new ByteWriter();
+        to.f64(firedUntil(group));
+        groups[group] = to;
+      }
+      to.f64(slice);
+      kept.save(code, to);
+      cut.take(slot, to);
+      if (++written % PORTION === 0) yield;
+    }
+  }
+  for (const [group, to] of groups.entries()) if (to !== undefined) yield [group, to.written()];
+}
+
+/** The same bytes, a run at a time, into memory that is about as large as it has to be. */
+function* writeNumbers({ runs, keyOf, kept, maxParallelism, firedUntil }: OpenWindows, cut: NumberCut): KeyedBlocks {
+  const slots = runs.reduce((sum, { first, end }) => sum + end - first, 0);
+  const expected = Math.ceil((slots / maxParallelism) * ROOM_MORE) * (F64_BYTES * (1 + cut.width) + KEY_BYTES);
+  const groups: (GroupBytes | undefined)[] = new Array(maxParallelism).fill(undefined);
+  const begin = (group: number): GroupBytes => {
+    const begun = { view: new DataView(new ArrayBuffer(F64_BYTES + expected)), at: F64_BYTES };
+    begun.view.setFloat64(0, firedUntil(group), LITTLE_ENDIAN);
+    groups[group] = begun;
+    return begun;
+  };
+  let portion = 0;
+  for (const { slice, first, end } of runs) {
+    putRun(slice, keyOf.subarray(first, end), kept.bytes, cut.blockOf(first), cut.width, groups, begin);
+    cut.release(first);
+    portion += end - first;
+    if (portion < PORTION) continue;
+    portion = 0;
+    yield;
+  }
+  for (const [group, to] of groups.entries())
+    if (to !== undefined) yield [group, new Uint8Array(to.view.buffer, 0, to.at)];
+}
+
+/** The bytes of a key group, up to `at`. */
+interface GroupBytes {
+  view: DataView;
+  at: number;
+}
+
+/** Places of the keys of a run. */
+const places = new Int32Array(1 << BLOCK_BITS);
+
+/** Puts slice, key and numbers of every slot of a run where they belong: its codes, and in `block` its numbers. */
+function putRun(
+  slice: number,
+  codes: Int32Array,
+  keys: KeyBytes,
+  block: Float64Array,
+  width: number,
+  groups: readonly (GroupBytes | undefined)[],
+  begin: (group: number) => GroupBytes,
+): void {
+  // One loop for what lies far apart, so that cache misses overlap.
+  for (let i = 0; i < codes.length; i++) places[i] = keys.place(codes[i] as number);
+  const { words } = keys;
+  for (let i = 0; i < codes.length; i++) {
+    const place = places[i] as number;
+    const group = (words[place] as number) % groups.length;
+    const bytes = words[place + 1] as number;
+    const to = groups[group] ?? begin(group);
+    let { at } = to;
+    // Keys are written word by word: what is too much is written over.
+    const end = at + F64_BYTES * (1 + width) + bytes;
+    if (end + WORD_BYTES > to.view.byteLength) to.view = grown(to.view, end + WORD_BYTES);
+    const { view } = to;
+    view.setFloat64(at, slice, LITTLE_ENDIAN);
+    at += F64_BYTES;
+    for (let k = place + HEAD_WORDS, last = at + bytes; at < last; k++, at += WORD_BYTES)
+      view.setInt32(at, words[k] as number, LITTLE_ENDIAN);
+    at = end - F64_BYTES * width;
+    for (let k = i * width; at < end; k++, at += F64_BYTES) view.setFloat64(at, block[k] as number, LITTLE_ENDIAN);
+    to.at = end;
+  }
+}
+
+function grown({ buffer, byteLength }: DataView, least: number): DataView {
+  const bytes = new Uint8Array(Math.max(least, Math.ceil(byteLength * 1.5)));
+  bytes.set(new Uint8Array(buffer));
+  return new DataView(bytes.buffer);
+}
+
+/** Key groups are about equally large: so much more is made room for than they would be if they were. */
+const ROOM_MORE = 1.1;
+/** What a key is taken to need. */
+const KEY_BYTES = 40;
+const F64_BYTES = 8;
+const LITTLE_ENDIAN = true;
+
+/** How far the windows of each key group of these have fired. */
+export function loadFiredUntil(blocks: readonly KeyedBlock[]): Map<number, number> {
+  return new Map(blocks.map(([group, bytes]) => [group, new ByteReader(bytes).f64()]));
+}
+
+/** Takes key groups over; `paneOf` gives the pane for what a group holds of a key in a slice. */
 export function loadWindows(
-  snapshots: readonly OperatorSnapshot[],
-  context: OperatorContext,
+  blocks: readonly KeyedBlock[],
   panes: Panes,
   keys: KeyCodes,
   contents: WindowContents,
   paneOf: (slice: number, code: number, firedUntil: number) => Pane,
 ): void {
-  for (const [, from] of ownGroups(snapshots, context)) {
+  for (const [, bytes] of blocks) {
+    const from = new ByteReader(bytes);
     const firedUntil = from.f64();
     while (from.more) {
       const slice = from.f64();
@@ -66,15 +178,4 @@ export function loadWindows(
       contents.load(panes.slot(paneOf(slice, code, firedUntil), code), from);
     }
   }
-}
-
-function ownGroups(
-  snapshots: readonly OperatorSnapshot[],
-  { subtask, parallelism, maxParallelism }: OperatorContext,
-): [group: number, from: ByteReader][] {
-  const [first, last] = keyGroupRange(subtask, parallelism, maxParallelism);
-  return snapshots
-    .flatMap(({ keyed }) => [...keyed])
-    .filter(([group]) => group >= first && group <= last)
-    .map(([group, bytes]) => [group, new ByteReader(bytes)]);
 }
