@@ -1,21 +1,27 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { crc32 } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import { Random } from '#base/random.ts';
 import { f64, schema } from '#engine/batch/schema.ts';
-import type { Sink } from '#engine/io/sink.ts';
+import { NO_OBSTACLES, type Sink } from '#engine/io/sink.ts';
 import { SinkOperator, sinkRecovery } from '#engine/operators/sink.ts';
 import type { OperatorSnapshot } from '#engine/state/snapshot.ts';
 import { OperatorHarness } from '#testing/harness.ts';
 import { SimulatedDisk } from '#testing/simulated-disk.ts';
 import { CsvFormat } from '../csv/csv-format.ts';
-import type { PieceNumbers } from '../piece-numbers.ts';
 import { FileSink } from './file-sink.ts';
 import type { OutputFormat } from './format.ts';
 import { NdjsonFormat } from './ndjson-format.ts';
 import { partOf, type StagedPart } from './part-files.ts';
+import type { PartWriterState } from './written-parts.ts';
 
 const S = schema({ v: f64() });
 const DIRECTORY = '/out/windows';
 const ROWS = 14;
+type Recovery = Parameters<FileSink['recover']>[0];
+const NO_SAVEPOINTS = () => Promise.resolve([]);
 /** A checkpoint is taken behind so many rows. */
 const EVERY = 4;
 
@@ -30,13 +36,19 @@ interface Checkpoint {
 class CountingJob {
   readonly disk: SimulatedDisk;
   readonly checkpoints: Checkpoint[] = [];
+  /** Those that still exist. */
+  savepoints: Checkpoint[] = [];
+  /** So many are taken for each row. */
+  savepointShare = 0;
   readonly notes: string[] = [];
   readonly #format: OutputFormat;
+  readonly #random: Random;
   #nextId = 1;
   #failure: Error | null = null;
 
   constructor(random: Random, format: OutputFormat = new CsvFormat()) {
     this.disk = new SimulatedDisk({ random });
+    this.#random = random;
     this.#format = format;
   }
 
@@ -46,7 +58,7 @@ class CountingJob {
     const sink = new FileSink({ directory: DIRECTORY, format: this.#format, disk: this.disk.mount() });
     const from = this.checkpoints.at(-1) ?? null;
     const recovery = from === null ? null : sinkRecovery(from.snapshots);
-    this.notes.push(...(await this.disk.run(sink.recover(recovery as Parameters<FileSink['recover']>[0]))));
+    this.notes.push(...(await this.disk.run(sink.recover(recovery as Recovery, () => this.#staged()))));
     const subtasks = Array.from(
       { length: parallelism },
       (_, subtask) =>
@@ -66,6 +78,8 @@ class CountingJob {
       const subtask = subtasks[v % parallelism] as OperatorHarness;
       await this.#until(() => !subtask.resume().pending);
       subtask.rows([{ v }]);
+      if (this.savepointShare > 0 && this.#random.next() < this.savepointShare)
+        this.savepoints.push(await this.#snapshot(subtasks, v + 1, this.#nextId++));
       if (v % EVERY === EVERY - 1) await this.#checkpoint(subtasks, v + 1, this.#nextId % 3 !== 0);
     }
     await this.#checkpoint(subtasks, ROWS, true);
@@ -74,11 +88,19 @@ class CountingJob {
   }
 
   async #checkpoint(subtasks: readonly OperatorHarness[], offset: number, told: boolean): Promise<void> {
-    await this.#until(() => subtasks.every((subtask) => !subtask.resume().pending));
     const id = this.#nextId++;
-    const snapshots = await this.disk.run(Promise.all(subtasks.map((subtask) => subtask.snapshotLater(id))));
-    this.checkpoints.push({ id, offset, snapshots });
+    this.checkpoints.push(await this.#snapshot(subtasks, offset, id));
     if (told) for (const subtask of subtasks) subtask.notifyComplete(id);
+  }
+
+  async #snapshot(subtasks: readonly OperatorHarness[], offset: number, id: number): Promise<Checkpoint> {
+    await this.#until(() => subtasks.every((subtask) => !subtask.resume().pending));
+    const snapshots = await this.disk.run(Promise.all(subtasks.map((subtask) => subtask.snapshotLater(id))));
+    return { id, offset, snapshots };
+  }
+
+  async #staged(): Promise<readonly StagedPart[]> {
+    return this.savepoints.flatMap(({ snapshots }) => sinkRecovery(snapshots).committables as StagedPart[]);
   }
 
   async #until(holds: () => boolean): Promise<void> {
@@ -176,9 +198,23 @@ describe('the file sink after a failure', () => {
       await disk.run(mounted.makeDirectory(DIRECTORY));
       mounted.create(`${DIRECTORY}/part-0-0.csv`);
       await disk.run(mounted.syncDirectory(DIRECTORY));
-      await disk.run(new FileSink({ directory: DIRECTORY, format: new CsvFormat(), disk: mounted }).recover(null));
+      await disk.run(
+        new FileSink({ directory: DIRECTORY, format: new CsvFormat(), disk: mounted }).recover(null, NO_SAVEPOINTS),
+      );
       disk.crash();
       expect([seed, disk.files()]).toEqual([seed, [`${DIRECTORY}/.part-0-0.csv.withdrawn`]]);
+    }
+  });
+
+  it('FS2 nor does it matter that the directory was made by a process that was killed before it had synced its name', async () => {
+    for (let seed = 1; seed <= 40; seed++) {
+      const job = new CountingJob(new Random(seed));
+      const killed = new FileSink({ directory: DIRECTORY, format: new CsvFormat(), disk: job.disk.mount() });
+      void killed.recover(null, NO_SAVEPOINTS);
+      job.disk.kill();
+      await job.attempt(1);
+      job.disk.crash();
+      expect([seed, job.rows()]).toEqual([seed, ALL]);
     }
   });
 
@@ -199,6 +235,43 @@ describe('the file sink after a failure', () => {
     }
   });
 
+  it('FS12 what a savepoint has to commit stays as long as it does: the job can go back to it from any other history, with every row once', async () => {
+    let wentBack = 0;
+    for (let seed = 1; seed <= 150; seed++) {
+      const random = new Random(seed);
+      const job = new CountingJob(random);
+      job.savepointShare = 0.2;
+      for (let failures = 1 + random.below(6); failures > 0; failures--) {
+        const how = random.next() < 0.5 ? 'kill' : 'crash';
+        await job.dies(job.disk.operations + random.below(90), how, 1 + random.below(4));
+        if (random.next() < 0.2) job.checkpoints.pop();
+        if (random.next() < 0.5 || job.savepoints.length === 0) continue;
+        job.checkpoints.splice(0, Infinity, job.savepoints[random.below(job.savepoints.length)] as Checkpoint);
+        wentBack++;
+      }
+      job.savepointShare = 0;
+      await job.attempt(1 + random.below(4));
+      expect([seed, job.rows()]).toEqual([seed, ALL]);
+      job.savepoints = [];
+      await job.attempt(1);
+      expect([seed, job.rows(), job.hidden().filter((name) => name.endsWith('.inprogress'))]).toEqual([seed, ALL, []]);
+    }
+    expect(wentBack).toBeGreaterThan(100);
+  });
+
+  it('FS12 where it cannot be known what savepoints hold everything staged stays', async () => {
+    const disk = new SimulatedDisk({ random: new Random(1) });
+    const mounted = disk.mount();
+    const staged = `${DIRECTORY}/.part-0-0.csv.inprogress`;
+    await disk.run(mounted.makeDirectory(DIRECTORY));
+    mounted.create(staged);
+    const sink = new FileSink({ directory: DIRECTORY, format: new CsvFormat(), disk: mounted });
+    await disk.run(sink.recover(null, () => Promise.resolve(null)));
+    expect(disk.files()).toEqual([staged]);
+    await disk.run(sink.recover(null, NO_SAVEPOINTS));
+    expect(disk.files()).toEqual([]);
+  });
+
   it('FS5 parts of subtasks that no longer are stay known, also over two rescalings', async () => {
     const job = new CountingJob(new Random(1));
     await job.dies(60, 'kill', 3);
@@ -213,16 +286,71 @@ describe('the file sink after a failure', () => {
     const job = new CountingJob(new Random(1));
     await job.attempt(1);
     const sink = new FileSink({ directory: DIRECTORY, format: new CsvFormat(), disk: job.disk.mount() });
-    const recover = (committables: StagedPart[], states: PieceNumbers[]) =>
-      job.disk.run(sink.recover({ committables, states }));
+    const { states } = sinkRecovery(job.checkpoints.at(-1)?.snapshots ?? []) as { states: readonly PartWriterState[] };
+    const recover = (committables: StagedPart[]) => job.disk.run(sink.recover({ committables, states }, NO_SAVEPOINTS));
     const [name = ''] = job.parts().keys();
-    const bytes = job.parts().get(name)?.length ?? 0;
-    await expect(recover([{ name, bytes }], [[[0, 9]]])).resolves.toEqual([]);
-    await expect(recover([{ name, bytes: bytes + 1 }], [])).rejects.toThrow(
-      `has ${bytes} bytes instead of ${bytes + 1}`,
+    const text = job.parts().get(name) ?? '';
+    const part = { name, bytes: text.length, checksum: crc32(text) };
+    await expect(recover([part])).resolves.toEqual([]);
+    await expect(recover([{ ...part, bytes: part.bytes + 1 }])).rejects.toThrow(
+      `has ${part.bytes} bytes instead of ${part.bytes + 1}`,
     );
-    await expect(recover([{ name: 'part-0-77.csv', bytes }], [])).rejects.toThrow(/does not exist.*rows are lost/);
+    await expect(recover([{ ...part, name: 'part-0-77.csv' }])).rejects.toThrow(/does not exist.*rows are lost/);
     expect(job.rows()).toEqual(ALL);
+  });
+
+  it('FS10 before it goes on a new process tells which part of a checkpoint is gone, cut short or not what was written, on a real disk too', async () => {
+    const directory = mkdtempSync(join(tmpdir(), 'weir-parts-'));
+    try {
+      const rows = 'v\n1\n';
+      const part = { name: 'part-0-0.csv', bytes: rows.length, checksum: crc32(rows) };
+      const restored = { committables: [part], states: [{ numbers: [[0, 1]], parts: [part] }] } as const;
+      const check = async () => new FileSink({ directory, format: new CsvFormat() }).check(restored);
+      for (const file of ['.part-0-0.csv.inprogress', 'part-0-0.csv']) {
+        const path = join(directory, file);
+        writeFileSync(path, rows);
+        expect(await check()).toEqual(NO_OBSTACLES);
+        for (const [content, damage] of [
+          ['v\n2\n', `${path} is not what was written`],
+          ['v\n1', `${path} has 3 bytes instead of 4`],
+        ] as const) {
+          writeFileSync(path, content);
+          expect(await check()).toEqual({ ...NO_OBSTACLES, damage: expect.stringContaining(damage) });
+        }
+        rmSync(path);
+        expect((await check()).damage).toMatch(/part-0-0\.csv does not exist, and .* is gone/);
+      }
+    } finally {
+      rmSync(directory, { recursive: true });
+    }
+  });
+
+  it('FS9 a new process names committed parts that are not as they were written, at another parallelism too', async () => {
+    const job = new CountingJob(new Random(1));
+    await job.attempt(3);
+    const [name = ''] = job.parts().keys();
+    const path = `${DIRECTORY}/${name}`;
+    job.disk.flip(path);
+    await job.attempt(1);
+    expect(job.notes).toEqual([expect.stringMatching(`^${path} is not what was written.*do not come again`)]);
+    await job.disk.run(job.disk.mount().remove(path));
+    await job.attempt(2);
+    expect(job.notes[1]).toContain(`${path} is gone`);
+    await job.attempt(2);
+    expect(job.notes).toHaveLength(3);
+  });
+
+  it('FS9 a part that waits for its rename and is damaged keeps the job from going on', async () => {
+    const disk = new SimulatedDisk({ random: new Random(1) });
+    const mounted = disk.mount();
+    await disk.run(mounted.makeDirectory(DIRECTORY));
+    mounted.create(`${DIRECTORY}/.part-0-0.csv.inprogress`).write(Buffer.from('v\n1\n'));
+    const sink = new FileSink({ directory: DIRECTORY, format: new CsvFormat(), disk: mounted });
+    const part = { name: 'part-0-0.csv', bytes: 4, checksum: crc32('v\n2\n') };
+    const states = [{ numbers: [[0, 1]], parts: [part] }] as const;
+    await expect(disk.run(sink.recover({ committables: [part], states }, NO_SAVEPOINTS))).rejects.toThrow(
+      /inprogress is not what was written.*older checkpoint/,
+    );
   });
 
   it('FS7 touches nothing that is not its own', async () => {
@@ -233,11 +361,42 @@ describe('the file sink after a failure', () => {
     await disk.run(mounted.makeDirectory(DIRECTORY));
     for (const name of [...mine, ...own]) mounted.create(`${DIRECTORY}/${name}`);
     const sink = new FileSink({ directory: DIRECTORY, format: new CsvFormat(), disk: mounted });
-    const notes = await disk.run(sink.recover(null));
+    const notes = await disk.run(sink.recover(null, NO_SAVEPOINTS));
     expect(notes).toEqual([
       '/out/windows: 1 part withdrawn, because the job begins anew: part-0-0.csv; kept as .….withdrawn. Their rows come again in later parts.',
     ]);
     const left = disk.files().map((path) => path.slice(DIRECTORY.length + 1));
     expect(left.sort()).toEqual([...mine, '.part-0-0.csv.withdrawn', '.part-0-2.csv.withdrawn'].sort());
+  });
+
+  it('FS13 where some writers go back what the others have staged, and are making visible, is not touched', async () => {
+    const disk = new SimulatedDisk({ random: new Random(1) });
+    const mounted = disk.mount();
+    await disk.run(mounted.makeDirectory(DIRECTORY));
+    const others = ['.part-0-5.csv.inprogress', 'part-0-4.csv', '.part-0-3.csv.inprogress', 'part-0-3.csv'];
+    const dealt = '.part-2-0.csv.inprogress';
+    const failed = ['.part-2-3.csv.inprogress', '.part-2-4.csv.inprogress', '.part-2-5.csv.inprogress', 'part-2-2.csv'];
+    for (const name of [...others, dealt, ...failed]) mounted.create(`${DIRECTORY}/${name}`).write(Buffer.from('v\n'));
+    const sink = new FileSink({ directory: DIRECTORY, format: new CsvFormat(), disk: mounted });
+    const part = (name: string, bytes = 2): StagedPart => ({ name, bytes, checksum: crc32('v\n') });
+    // Subtask 0 commits one that a subtask 2 of earlier had written.
+    const theirs = [part('part-2-3.csv')];
+    const committables = [part('part-0-3.csv'), part('part-2-0.csv'), ...theirs];
+    const states = [
+      { numbers: [[0, 4] as const], parts: [] },
+      { numbers: [[2, 4] as const], parts: [] },
+    ];
+    const restored = { committables, states };
+    const writers = { subtasks: new Set([2]), committables: theirs };
+    const none = () => Promise.resolve([]);
+    expect(await disk.run(sink.recoverWriters(restored, writers, none))).toEqual([]);
+    const left = disk.files().map((path) => path.slice(DIRECTORY.length + 1));
+    expect(left.sort()).toEqual([...others, dealt, '.part-2-3.csv.inprogress', 'part-2-2.csv'].sort());
+    const lost = { ...writers, committables: [part('part-2-3.csv', 7)] };
+    await expect(disk.run(sink.recoverWriters(restored, lost, none))).rejects.toThrow('has 2 bytes instead of 7');
+    // Before the first checkpoint none of theirs is known.
+    await disk.run(sink.recoverWriters(null, { ...writers, committables: [] }, none));
+    expect(disk.files().filter((path) => path.includes('part-2-'))).toEqual([`${DIRECTORY}/.part-2-2.csv.withdrawn`]);
+    expect(disk.files()).toContain(`${DIRECTORY}/.part-0-5.csv.inprogress`);
   });
 });

@@ -242,7 +242,7 @@ describe('FileSink', () => {
       writeFileSync(join(directory, name), '');
     const { writer } = await writerOf(new CsvFormat(), of);
     writer.write(one());
-    expect(await writer.prepareCommit()).toEqual([{ name: 'part-0-10.csv', bytes: 4 }]);
+    expect(await writer.prepareCommit()).toMatchObject([{ name: 'part-0-10.csv', bytes: 4 }]);
   });
 
   it('says which file cannot be written', async () => {

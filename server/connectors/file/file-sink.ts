@@ -6,16 +6,26 @@
  */
 
 import { join } from 'node:path';
+import { crc32 } from 'node:zlib';
 import { messageOf, WeirError } from '#base/errors.ts';
 import type { RecordBatch } from '#engine/batch/record-batch.ts';
-import type { Sink, SinkRecovery, SinkWriter, WriterContext } from '#engine/io/sink.ts';
+import {
+  type FailedWriters,
+  NO_OBSTACLES,
+  type Obstacles,
+  type Sink,
+  type SinkRecovery,
+  type SinkWriter,
+  type WriterContext,
+} from '#engine/io/sink.ts';
 import type { Eventually } from '#engine/state/keyed-state.ts';
-import { PieceCounter, type PieceNumbers } from '../piece-numbers.ts';
+import { PieceCounter } from '../piece-numbers.ts';
 import type { OutputFormat, RowEncoder } from './format.ts';
 import { OutputBuffer } from './output-buffer.ts';
 import { codeOf, nodeDisk, type OutputDisk, type OutputFile } from './output-disk.ts';
-import { PartCommitter, recoverParts } from './part-committer.ts';
-import { nextPart, partName, type StagedPart, stagedName } from './part-files.ts';
+import { damageOfParts, PartCommitter, recoverParts } from './part-committer.ts';
+import { nextPart, type Part, partName, type StagedPart, stagedName } from './part-files.ts';
+import { type PartWriterState, WrittenParts } from './written-parts.ts';
 
 export interface FileSinkOptions {
   /** Made if it is not there. */
@@ -32,14 +42,16 @@ const WRITE_SIZE = 256 * 1024;
 /** Room for rows beyond, so that the buffer seldom grows. */
 const HEADROOM = 16 * 1024;
 
-export class FileSink implements Sink<StagedPart, PieceNumbers> {
+export class FileSink implements Sink<StagedPart, PartWriterState> {
   readonly #options: Required<FileSinkOptions>;
+  /** The machine may have crashed since it was written to: not when this process has looked before. */
+  #looked = false;
 
   constructor({ prefix = 'part', disk = nodeDisk, ...options }: FileSinkOptions) {
     this.#options = { prefix, disk, ...options };
   }
 
-  createWriter(context: WriterContext<PieceNumbers>): PartWriter {
+  createWriter(context: WriterContext<PartWriterState>): PartWriter {
     return new PartWriter(this.#options, context);
   }
 
@@ -47,29 +59,59 @@ export class FileSink implements Sink<StagedPart, PieceNumbers> {
     return new PartCommitter(this.#options.directory, this.#options.disk);
   }
 
-  recover(restored: SinkRecovery<StagedPart, PieceNumbers> | null): Promise<string[]> {
-    const { directory, disk, prefix, format } = this.#options;
-    const owns = (part: { prefix: string; extension: string }): boolean =>
-      part.prefix === prefix && part.extension === format.extension;
-    return recoverParts(disk, directory, owns, restored);
+  /** Parts that were made visible with a later checkpoint can be withdrawn: nothing of them is ever there twice. */
+  async check({ committables }: SinkRecovery<StagedPart, PartWriterState>): Promise<Obstacles> {
+    const { directory, disk } = this.#options;
+    return { ...NO_OBSTACLES, damage: await damageOfParts(disk, directory, committables, !this.#looked) };
+  }
+
+  async recover(
+    restored: SinkRecovery<StagedPart, PartWriterState> | null,
+    savepoints: () => Promise<readonly StagedPart[] | null>,
+  ): Promise<string[]> {
+    const { directory, disk } = this.#options;
+    const handed = restored?.committables ?? [];
+    const owns = (part: Part): boolean => this.#owns(part);
+    const look = !this.#looked;
+    const notes = await recoverParts(disk, directory, { owns, handed, restored, savepoints, look });
+    this.#looked = true;
+    return notes;
+  }
+
+  /** Parts of the others are being renamed meanwhile. */
+  recoverWriters(
+    restored: SinkRecovery<StagedPart, PartWriterState> | null,
+    { subtasks, committables: handed }: FailedWriters<StagedPart>,
+    savepoints: () => Promise<readonly StagedPart[] | null>,
+  ): Promise<string[]> {
+    const { directory, disk } = this.#options;
+    const owns = (part: Part): boolean => this.#owns(part) && subtasks.has(part.subtask);
+    return recoverParts(disk, directory, { owns, handed, restored, savepoints, look: false });
+  }
+
+  #owns({ prefix, extension }: Part): boolean {
+    return prefix === this.#options.prefix && extension === this.#options.format.extension;
   }
 }
 
-export class PartWriter implements SinkWriter<StagedPart, PieceNumbers> {
+export class PartWriter implements SinkWriter<StagedPart, PartWriterState> {
   readonly #options: Required<FileSinkOptions>;
-  readonly #context: WriterContext<PieceNumbers>;
+  readonly #context: WriterContext<PartWriterState>;
   readonly #encoder: RowEncoder;
   readonly #out = new OutputBuffer(WRITE_SIZE + HEADROOM);
   readonly #numbers: PieceCounter;
   /** The directory is there, and no number in it is used again. */
   #ready = false;
-  #part: { readonly name: string; readonly file: OutputFile; bytes: number } | null = null;
+  readonly #written: WrittenParts;
+  #part: { readonly name: string; readonly file: OutputFile; bytes: number; checksum: number } | null = null;
 
-  constructor(options: Required<FileSinkOptions>, context: WriterContext<PieceNumbers>) {
+  constructor(options: Required<FileSinkOptions>, context: WriterContext<PartWriterState>) {
     this.#options = options;
     this.#context = context;
     this.#encoder = options.format.createEncoder(context.schema);
-    this.#numbers = new PieceCounter(context);
+    const { subtask, parallelism, restored } = context;
+    this.#numbers = new PieceCounter({ subtask, parallelism, restored: restored.map(({ numbers }) => numbers) });
+    this.#written = new WrittenParts(context);
     this.#look().catch((error: Error) => context.fail(error));
   }
 
@@ -109,16 +151,18 @@ export class PartWriter implements SinkWriter<StagedPart, PieceNumbers> {
     this.#flush();
     this.#part = null;
     const { directory, disk } = this.#options;
+    const staged = { name: part.name, bytes: part.bytes, checksum: part.checksum };
+    this.#written.add(staged);
     return later(join(directory, stagedName(part.name)), 'cannot be synced', async () => {
       await part.file.sync();
       part.file.close();
       await disk.syncDirectory(directory);
-      return [{ name: part.name, bytes: part.bytes }];
+      return [staged];
     });
   }
 
-  snapshot(): PieceNumbers {
-    return this.#numbers.snapshot();
+  snapshot(): PartWriterState {
+    return { numbers: this.#numbers.snapshot(), ...this.#written.snapshot() };
   }
 
   /** What cannot be removed stays hidden until the job, or another one, begins in this directory. */
@@ -138,7 +182,7 @@ export class PartWriter implements SinkWriter<StagedPart, PieceNumbers> {
     const name = partName(prefix, this.#context.subtask, this.#numbers.take(), format.extension);
     const path = join(directory, stagedName(name));
     const file = attempt(path, 'cannot be created', () => disk.create(path));
-    this.#part = { name, file, bytes: 0 };
+    this.#part = { name, file, bytes: 0, checksum: 0 };
     this.#out.length = 0;
     this.#out.append(this.#encoder.header);
   }
@@ -147,10 +191,10 @@ export class PartWriter implements SinkWriter<StagedPart, PieceNumbers> {
     const part = this.#part;
     if (part === null) return;
     const { bytes, length } = this.#out;
-    attempt(join(this.#options.directory, stagedName(part.name)), 'cannot be written', () =>
-      part.file.write(bytes.subarray(0, length)),
-    );
+    const rows = bytes.subarray(0, length);
+    attempt(join(this.#options.directory, stagedName(part.name)), 'cannot be written', () => part.file.write(rows));
     part.bytes += length;
+    part.checksum = crc32(rows, part.checksum);
     this.#out.length = 0;
   }
 }

@@ -54,7 +54,8 @@ export class FileSource implements Source<typeof RawReading.fields, FileSplit> {
     const restored = context.restored as Undealt | null;
     for (const { path, identity } of restored?.files ?? []) if (identity !== null) checkUnchanged(path, identity);
     const { files, totalBytes } = restored ?? this.open();
-    const undealt = { files, totalBytes, begin: restored?.begin ?? 0, dealt: restored?.dealt ?? 0 };
+    const { begin = 0, dealt = 0, back = [] } = restored ?? {};
+    const undealt = { files, totalBytes, begin, dealt, back };
     const report = (read: number) => {
       // A line across the border of two blocks is read twice.
       const bytes = Math.min(read, totalBytes ?? read);
@@ -77,6 +78,8 @@ interface Undealt {
   readonly begin: number;
   /** Of the whole input. */
   readonly totalBytes: number | null;
+  /** Splits of readers that had failed; not among those dealt. */
+  readonly back?: readonly FileSplit[];
   /** Bytes of the splits that were dealt; what is unread of them its readers take away from it. */
   readonly dealt: number;
 }
@@ -90,8 +93,14 @@ class FileEnumerator implements Enumerator {
   /** Bytes of the splits dealt before a restore. */
   readonly #before: number;
   #dealt: number;
-  /** Bytes read by each reader. */
+  /** Bytes of the splits that each reader was dealt since. */
+  readonly #dealtTo: number[] = [];
+  /** Bytes read by each reader, since it runs. */
   readonly #bytes: number[] = [];
+  /** What each had been dealt when it began to run again: it takes away what of it is unread. */
+  readonly #restarted: number[] = [];
+  /** Of readers that had failed, to be dealt again. */
+  readonly #back: FileSplit[];
 
   constructor(
     context: EnumeratorContext<FileSplit>,
@@ -103,6 +112,7 @@ class FileEnumerator implements Enumerator {
     this.#undealt = undealt;
     this.#before = undealt.dealt;
     this.#dealt = undealt.dealt;
+    this.#back = [...(undealt.back ?? [])];
     this.#position = { file: 0, begin: undealt.begin };
     this.#splits = splitFiles(undealt.files, context.parallelism, blockSize, this.#position);
     this.#report = report;
@@ -112,28 +122,49 @@ class FileEnumerator implements Enumerator {
 
   onSplitRequest(subtask: number): void {
     try {
-      const next = this.#splits.next();
-      if (next.done === true) this.#context.noMoreSplits(subtask);
-      else {
-        this.#position = next.value.next;
-        this.#dealt += bytesToRead(next.value.split);
-        this.#context.assign(subtask, next.value.split);
+      const split = this.#back.shift() ?? this.#nextSplit();
+      if (split === null) {
+        this.#context.noMoreSplits(subtask);
+        return;
       }
+      this.#count(subtask, bytesToRead(split));
+      this.#context.assign(subtask, split);
     } catch (error) {
       this.#context.fail(error);
     }
   }
 
+  #nextSplit(): FileSplit | null {
+    const next = this.#splits.next();
+    if (next.done === true) return null;
+    this.#position = next.value.next;
+    return next.value.split;
+  }
+
+  #count(subtask: number, bytes: number): void {
+    this.#dealt += bytes;
+    this.#dealtTo[subtask] = (this.#dealtTo[subtask] ?? 0) + bytes;
+  }
+
+  /** Readers ask for what they read. */
+  addSplitsBack(splits: readonly FileSplit[], subtask: number): void {
+    this.#back.push(...splits);
+    for (const split of splits) this.#count(subtask, -bytesToRead(split));
+    this.#restarted[subtask] = this.#dealtTo[subtask] ?? 0;
+    this.#bytes[subtask] = 0;
+  }
+
   onReaderEvent(subtask: number, event: unknown): void {
     if (!isProgress(event)) return;
     this.#bytes[subtask] = event.bytes;
-    this.#report(this.#bytes.reduce((sum, bytes) => sum + bytes, this.#before));
+    const restarted = this.#restarted.reduce((sum, bytes) => sum + (bytes ?? 0), 0);
+    this.#report(this.#bytes.reduce((sum, bytes) => sum + (bytes ?? 0), this.#before + restarted));
   }
 
   snapshot(): Undealt {
     const { files, totalBytes } = this.#undealt;
     const { file, begin } = this.#position;
-    return { files: files.slice(file), begin, totalBytes, dealt: this.#dealt };
+    return { files: files.slice(file), begin, totalBytes, dealt: this.#dealt, back: [...this.#back] };
   }
 
   close(): void {

@@ -1,7 +1,8 @@
 /** The directory of `--output`, made ready before a job starts. Main thread. */
 
-import { accessSync, constants, mkdirSync, readdirSync, statSync, unlinkSync } from 'node:fs';
+import { accessSync, constants, readdirSync, statSync, unlinkSync } from 'node:fs';
 import { join } from 'node:path';
+import { makeDirectories } from '#base/directories.ts';
 import { messageOf, UsageError } from '#base/errors.ts';
 import { partOf } from './part-files.ts';
 
@@ -39,7 +40,7 @@ export function prepareOutputDirectory(
   }
   try {
     for (const path of Object.values(paths)) {
-      mkdirSync(path, { recursive: true });
+      makeDirectories(path);
       accessSync(path, constants.W_OK | constants.X_OK);
     }
     if (overwrite) for (const part of found) unlinkSync(part.path);

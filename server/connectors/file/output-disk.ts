@@ -6,16 +6,20 @@
  * and directories when `makeDirectory` has.
  */
 
-import { closeSync, fsync, openSync, unlinkSync, writeSync } from 'node:fs';
-import { mkdir, open, readdir, rename, stat, unlink } from 'node:fs/promises';
+import { closeSync, createReadStream, fsync, openSync, unlinkSync, writeSync } from 'node:fs';
+import { open, readdir, rename, stat, unlink } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { promisify } from 'node:util';
+import { crc32 } from 'node:zlib';
+import { makeDirectories } from '#base/directories.ts';
 
 export interface OutputDisk {
   /** Makes a file, at once. `EEXIST` if the name is taken. */
   create(path: string): OutputFile;
   /** Bytes of a file; null: it is not there. */
   sizeOf(path: string): Promise<number | null>;
+  /** CRC-32 of a file's contents. */
+  checksumOf(path: string): Promise<number>;
   /** Atomically; a file that has the new name is replaced. */
   rename(from: string, to: string): Promise<void>;
   /** A file. */
@@ -63,10 +67,15 @@ export const nodeDisk: OutputDisk = {
         throw error;
       },
     ),
+  async checksumOf(path) {
+    let checksum = 0;
+    for await (const chunk of createReadStream(path)) checksum = crc32(chunk as Buffer, checksum);
+    return checksum;
+  },
   rename,
   remove: unlink,
   async makeDirectory(path) {
-    const first = await mkdir(path, { recursive: true });
+    const first = makeDirectories(path);
     if (first === undefined) return;
     for (let made = resolve(path); ; made = dirname(made)) {
       await syncDirectory(dirname(made));

@@ -12,6 +12,8 @@ export interface StagedPart {
   readonly name: string;
   /** Its length. */
   readonly bytes: number;
+  /** CRC-32 of its contents. */
+  readonly checksum: number;
 }
 
 /** A file in an output directory that is ours. */

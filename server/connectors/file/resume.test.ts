@@ -6,8 +6,10 @@ import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import fc from 'fast-check';
 import { afterAll, beforeEach, describe, expect, it } from 'vitest';
+import { ManualClock } from '#base/clock.ts';
 import { type ReadRow, SourceRun, type SourceSnapshot } from '#testing/source-run.ts';
 import { FileSource } from './file-source.ts';
+import type { FileSplit } from './file-splits.ts';
 import type { FileSourceOptions } from './open-input.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'weir-resume-'));
@@ -210,6 +212,41 @@ describe('files from a checkpoint', () => {
     const second = await new SourceRun(new FileSource({ path: unread }), { restored: untouched }).toEnd();
     await writtenThen;
     expect(second.rows.map((r) => r.time)).toEqual([1003]);
+  });
+
+  it('SR14 splits of a reader that failed alone are dealt again, belong to checkpoints until then, and are counted as read once', () => {
+    const line = `${json(1)}\n`;
+    for (let i = 0; i < 4; i++) file(`${i}.ndjson`, line);
+    const source = new FileSource({ path: directory });
+    const splits: FileSplit[] = [];
+    const deal = (restored: unknown) =>
+      source.createEnumerator({
+        ...{ parallelism: 2, clock: new ManualClock(), restored, send: () => {}, noMoreSplits: () => {} },
+        assign: (_, split) => splits.push(split),
+        fail: (error) => {
+          throw error;
+        },
+      });
+    const enumerator = deal(null);
+    const read = (subtask: number, bytes: number): number => {
+      enumerator.onReaderEvent?.(subtask, { type: 'progress', bytes });
+      return source.progress.bytes / line.length;
+    };
+    for (const subtask of [0, 1, 1]) enumerator.onSplitRequest(subtask);
+    read(0, line.length);
+    expect(read(1, 2 * line.length)).toBe(3);
+    // It had read the first of its two files when the checkpoint was taken.
+    enumerator.addSplitsBack?.([splits[2] as FileSplit], 1);
+    expect(read(1, 0)).toBe(2);
+    const waiting = enumerator.snapshot();
+    enumerator.onSplitRequest(0);
+    expect(splits[3]).toEqual(splits[2]);
+    expect(read(0, 2 * line.length)).toBe(3);
+    const other = deal(structuredClone(waiting));
+    for (let i = 0; i < 3; i++) other.onSplitRequest(1);
+    expect(splits.slice(4).map(({ name }) => name)).toEqual([splits[2]?.name, expect.stringContaining('3.ndjson')]);
+    other.onReaderEvent?.(1, { type: 'progress', bytes: 2 * line.length });
+    expect(source.progress.bytes / line.length).toBe(4);
   });
 
   it('SR8 so are files that are still to be dealt', async () => {

@@ -22,6 +22,10 @@ export interface SimulatorMemory {
   /** Settings changed since the job was made; empty if none. */
   changed(): SettingsChange;
   change(settings: SettingsChange): void;
+  /** Injections begun and not over, as far as this process was told; they outlast attempts. */
+  readonly injections: Map<number, RunningInjection>;
+  /** Those that were stopped: readers that go on from before must not. The last 1,000. */
+  readonly stopped: Set<number>;
   progress: InjectionListener;
 }
 
@@ -32,6 +36,8 @@ interface EnumeratorState {
   /** Running injections, and their events so far of readers that are done with them. */
   readonly injections: readonly { readonly id: number; readonly settled: number }[];
 }
+
+const STOPPED_KEPT = 1000;
 
 /** Stands for readers of before a restore. */
 const BEFORE = -1;
@@ -75,6 +81,7 @@ export class IotSimulatorEnumerator implements Enumerator {
       this.#context.noMoreSplits(subtask);
       if (Object.keys(changed).length > 0) this.#send(subtask, { type: 'settings', ...changed });
     }
+    this.#reconcile();
   }
 
   /** Settings are those of the checkpoint, and what was changed behind it stays so, as far as this process knows. */
@@ -123,6 +130,7 @@ export class IotSimulatorEnumerator implements Enumerator {
         this.#inject(control.injection);
         break;
       case 'stop':
+        stopInjection(this.#memory, control.id);
         if (this.#tracked.has(control.id)) this.#sendToAll(control);
         break;
     }
@@ -145,9 +153,9 @@ export class IotSimulatorEnumerator implements Enumerator {
     this.#tell(event.id, tracked, tracked.open.size === 0);
   }
 
-  /** The attempt is over; what its injections did until now is all they did. */
+  /** The attempt is over; the next one goes on with what runs. */
   close(): void {
-    for (const [id, tracked] of this.#tracked) this.#tell(id, tracked, true);
+    this.#tracked.clear();
   }
 
   #answered(subtask: number, splits: readonly number[], injections: readonly number[]): void {
@@ -158,9 +166,22 @@ export class IotSimulatorEnumerator implements Enumerator {
       this.#tracked.set(id, tracked);
     }
     if (--this.#silent > 0) return;
+    this.#reconcile();
     // What nobody knows of has ended between the snapshots of this and of the readers.
     for (const [split, reader] of this.#reading) if (reader === null) this.#reading.delete(split);
     for (const [id, tracked] of this.#tracked) if (tracked.open.size === 0) this.#tell(id, tracked, true);
+  }
+
+  /** Readers are where they were at the checkpoint: what was stopped behind it is stopped again, what was begun behind it begins again. */
+  #reconcile(): void {
+    const { injections, stopped } = this.#memory;
+    for (const id of this.#tracked.keys()) if (stopped.has(id)) this.#sendToAll({ type: 'stop', id });
+    const now = this.#context.clock.now();
+    for (const injection of injections.values()) {
+      if (this.#tracked.has(injection.id)) continue;
+      if (injection.durationMs === 0 || injection.endsAt > now) this.#inject(injection);
+      else this.#memory.progress(injection.id, 0, true);
+    }
   }
 
   /** Subtasks that read something; all of them while some have not said what. */
@@ -177,6 +198,7 @@ export class IotSimulatorEnumerator implements Enumerator {
     const lanes = [...this.#reading.keys()];
     const subtasks = this.#readers();
     const tracked: Tracked = { counts: new Map(), open: subtasks };
+    this.#memory.injections.set(injection.id, injection);
     this.#tracked.set(injection.id, tracked);
     if (subtasks.size === 0) {
       // All splits have ended: nothing can be injected any more.
@@ -189,7 +211,10 @@ export class IotSimulatorEnumerator implements Enumerator {
   #tell(id: number, tracked: Tracked, done: boolean): void {
     let affected = 0;
     for (const count of tracked.counts.values()) affected += count;
-    if (done) this.#tracked.delete(id);
+    if (done) {
+      this.#tracked.delete(id);
+      this.#memory.injections.delete(id);
+    }
     this.#memory.progress(id, affected, done);
   }
 
@@ -199,5 +224,18 @@ export class IotSimulatorEnumerator implements Enumerator {
 
   #send(subtask: number, order: ReaderOrder): void {
     this.#context.send(subtask, order);
+  }
+}
+
+/** Wherever it runs now, or will go on. */
+export function stopInjection(
+  { injections, stopped }: Pick<SimulatorMemory, 'injections' | 'stopped'>,
+  id: number,
+): void {
+  injections.delete(id);
+  stopped.add(id);
+  for (const oldest of stopped) {
+    if (stopped.size <= STOPPED_KEPT) break;
+    stopped.delete(oldest);
   }
 }

@@ -46,11 +46,11 @@ describe('malformed events', () => {
         const rows = ReadingRows.of(batch, 0);
         rows.device[2] = dictionary.codeOf('device-7');
         rows.eventTime[2] = 1_700_000_000_123;
-        rows.time[2] = 1_700_000_000_123;
         rows.temperature[2] = -3.25;
         rows.humidity[2] = 71.5;
         rows.pressure[2] = 1012.07;
         breakRow(rows, 2, kind, variant, 'device-7');
+        rows.stamp(batch, 4);
         const payload = batch.bytes('payload').get(2) ?? new Uint8Array();
         lines.add(new TextDecoder().decode(payload));
         expect(new TextDecoder().decode(payload)).not.toMatch(/[\r\n]/);
@@ -59,11 +59,11 @@ describe('malformed events', () => {
         const code = rows.defect[2] as number;
         if (kind.startsWith('out_of_range')) {
           expect(code).toBe(0);
-          expect(rows.time[2]).toBe(cells.event_timestamp);
+          expect(batch.time[2]).toBe(cells.event_timestamp);
         } else {
           const field = defectField(code);
           expect(field === null ? defectReason(code) : `${defectReason(code)}:${field}`).toBe(kind);
-          expect(rows.time[2]).toBeNaN();
+          expect(batch.time[2]).toBeNaN();
         }
         expect(dictionary.get(rows.device[2] as number)).toBe(cells.device_id ?? null);
         expect(rows.eventTime[2]).toBe(cells.event_timestamp ?? Number.NaN);

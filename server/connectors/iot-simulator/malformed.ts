@@ -88,7 +88,6 @@ export function breakRow(rows: ReadingRows, row: number, kind: MalformedKind, va
     else rows.payload.append(row, made);
     rows.setDefect(row, defect(reason, null));
     for (const each of FIELDS) setNull(rows, row, each);
-    rows.time[row] = Number.NaN;
     return;
   }
   const text = brokenPart(reason, field, variant);
@@ -98,12 +97,10 @@ export function breakRow(rows: ReadingRows, row: number, kind: MalformedKind, va
   if (reason === 'out_of_range') {
     // Still a number, so a decoder has nothing against it; the job judges ranges.
     setNumber(rows, row, field, Number(text));
-    rows.time[row] = rows.eventTime[row] as number;
     return;
   }
   rows.setDefect(row, defect(reason, field));
   setNull(rows, row, field);
-  rows.time[row] = Number.NaN;
 }
 
 function append(rows: ReadingRows, row: number, text: string): void {

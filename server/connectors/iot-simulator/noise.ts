@@ -63,7 +63,7 @@ export class NoiseProfile implements Profile {
     code: number,
     offset: number,
   ): boolean {
-    const { device, eventTime, time, temperature, humidity, pressure } = rows;
+    const { device, eventTime, temperature, humidity, pressure } = rows;
     const offsets = rows.offset;
     const { origin, step } = timeline;
     const { count, stride } = round;
@@ -78,10 +78,8 @@ export class NoiseProfile implements Profile {
       at += stride;
       if (at >= count) at -= count;
       device[k] = at + code;
-      const t = Math.floor(origin + i * step) - ((state >>> 22) & mask);
+      eventTime[k] = Math.floor(origin + i * step) - ((state >>> 22) & mask);
       i += 1;
-      eventTime[k] = t;
-      time[k] = t;
       temperature[k] = 20 + u * 5;
       humidity[k] = 50 + u * 10;
       pressure[k] = 1000 + u * 50;

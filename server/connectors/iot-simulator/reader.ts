@@ -25,6 +25,8 @@ export class IotSimulatorReader implements SourceReader<SimulatorSplit> {
   readonly #options: SimulatorOptions;
   readonly #splits: SplitStream[] = [];
   readonly #injections = new Map<number, Progress>();
+  /** Rows of splits that were read to the end here. */
+  readonly #ended = new Map<string, number>();
   #noMore = false;
   /** Position in `#splits` whose turn it is. */
   #turn = 0;
@@ -84,6 +86,10 @@ export class IotSimulatorReader implements SourceReader<SimulatorSplit> {
     return inTurn.map((stream, i) => ({ ...stream.split, state: stream.snapshot(), settled: i === 0 ? settled : [] }));
   }
 
+  given(): Map<string, number> {
+    return new Map([...this.#ended, ...this.#splits.map(({ split, rows }): [string, number] => [split.id, rows])]);
+  }
+
   onEvent(event: unknown): void {
     if (isOrder(event)) this.#obey(event);
   }
@@ -131,6 +137,7 @@ export class IotSimulatorReader implements SourceReader<SimulatorSplit> {
       if (!stream.finished) continue;
       for (const { id } of stream.injections.all()) this.#settle(stream, id);
       this.#splits.splice(i, 1);
+      this.#ended.set(stream.split.id, stream.rows);
       if (this.#turn > i) this.#turn--;
       i--;
       this.#context.splitFinished(stream.index);

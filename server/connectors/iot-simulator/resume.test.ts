@@ -170,4 +170,36 @@ describe('a simulator that follows the clock', () => {
       expect(bySplit([...first.rows, ...second.rows])).toEqual(bySplit(whole.rows));
     },
   );
+
+  it('SR5 what was stopped behind the checkpoint stays stopped, what was begun behind it begins again', async () => {
+    const source = simulator('devices=10,splits=2,rate=1000,seed=3');
+    const told: [number, number, boolean][] = [];
+    source.onInjectionProgress((...news) => told.push(news));
+    const late = (id: number) => {
+      const order = inject('late', 100, 1000);
+      return { ...order, injection: { ...order.injection, id } };
+    };
+    const first = new SourceRun(source, { clock: new ManualClock(now) });
+    first.control(late(1));
+    await pass(first, 100);
+    const restored = first.snapshot();
+    first.control({ type: 'stop', id: 1 });
+    first.control(late(2));
+    await pass(first, 100);
+    first.close();
+    const second = new SourceRun(source, { clock: new ManualClock(now + 200), restored });
+    const injected = (id: number): number => second.rows.filter(({ row }) => `${row.source}`.endsWith(`#${id}`)).length;
+    await pass(second, 300);
+    expect(injected(1)).toBe(0);
+    expect(injected(2)).toBeGreaterThan(0);
+    expect(told.at(-1)?.[0]).toBe(2);
+    await pass(second, 700);
+    expect(told.at(-1)).toEqual([2, injected(2), true]);
+    second.close();
+    // One that was stopped while nothing ran.
+    source.stopInjection(1);
+    const third = new SourceRun(source, { clock: new ManualClock(now + 1200), restored });
+    await pass(third, 50);
+    expect(third.rows.filter(({ row }) => `${row.source}`.includes('#'))).toEqual([]);
+  });
 });

@@ -17,11 +17,11 @@ export class ReadingRows {
   readonly payload: BytesColumn;
   readonly source: Int32Array;
   readonly offset: Float64Array;
-  /** `RecordBatch.time`. */
-  readonly time: Float64Array;
   /** Code that fills `source` from end to end, or -1. */
   #sourceCode = -1;
   #defects = false;
+  /** Timestamps of a batch with defects. */
+  readonly #time: Float64Array;
 
   private constructor(batch: RecordBatch) {
     this.capacity = batch.capacity;
@@ -34,7 +34,7 @@ export class ReadingRows {
     this.payload = batch.bytes('payload');
     this.source = batch.codes('source');
     this.offset = batch.f64('offset');
-    this.time = batch.time;
+    this.#time = batch.time;
     this.defect.fill(0);
     // The simulator's payloads are always whole.
     batch.f64('payload_bytes').fill(Number.NaN);
@@ -43,7 +43,7 @@ export class ReadingRows {
   /** The rows of a batch, ready to be filled: no defects, every row from `sourceCode`. */
   static of(batch: RecordBatch, sourceCode: number): ReadingRows {
     let rows = known.get(batch);
-    if (rows === undefined || rows.time !== batch.time || rows.device !== batch.columns[0]) {
+    if (rows === undefined || rows.device !== batch.columns[0]) {
       rows = new ReadingRows(batch);
       known.set(batch, rows);
     }
@@ -56,6 +56,17 @@ export class ReadingRows {
       rows.#defects = false;
     }
     return rows;
+  }
+
+  /**
+   * Gives the first `size` rows their timestamps. Those are the event times themselves, in the same memory, so that nothing writes or carries
+   * them twice; unless a row has a defect: what cannot be used happened at no time.
+   */
+  stamp(batch: RecordBatch, size: number): void {
+    batch.time = this.#defects ? this.#time : this.eventTime;
+    if (!this.#defects) return;
+    this.#time.set(this.eventTime.subarray(0, size));
+    for (let k = 0; k < size; k++) if (this.defect[k] !== 0) this.#time[k] = Number.NaN;
   }
 
   setDefect(row: number, defect: number): void {

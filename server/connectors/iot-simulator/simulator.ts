@@ -7,8 +7,8 @@ import type { EnumeratorContext, ReaderContext, Source } from '#engine/io/source
 import type { SimulatorSettings } from '#shared/live.ts';
 import { RawReading } from '../iot/reading.ts';
 import { formatDisorder } from './disorder.ts';
-import { type InjectionListener, IotSimulatorEnumerator } from './enumerator.ts';
-import type { SettingsChange, SimulatorSplit } from './messages.ts';
+import { type InjectionListener, IotSimulatorEnumerator, stopInjection } from './enumerator.ts';
+import type { RunningInjection, SettingsChange, SimulatorSplit } from './messages.ts';
 import type { SimulatorOptions } from './options.ts';
 import { IotSimulatorReader } from './reader.ts';
 
@@ -18,6 +18,8 @@ export class IotSimulator implements Source<typeof RawReading.fields, SimulatorS
   readonly options: SimulatorOptions;
   #changed: SettingsChange = {};
   readonly #listeners = new Set<InjectionListener>();
+  readonly #injections = new Map<number, RunningInjection>();
+  readonly #stopped = new Set<number>();
 
   constructor(options: SimulatorOptions) {
     this.options = options;
@@ -36,6 +38,11 @@ export class IotSimulator implements Source<typeof RawReading.fields, SimulatorS
     return () => this.#listeners.delete(listener);
   }
 
+  /** Stops an injection while the job stands: it does not go on with it. On the main thread only. */
+  stopInjection(id: number): void {
+    stopInjection({ injections: this.#injections, stopped: this.#stopped }, id);
+  }
+
   createEnumerator(context: EnumeratorContext<SimulatorSplit>): IotSimulatorEnumerator {
     return new IotSimulatorEnumerator(context, {
       splits: this.options.splits,
@@ -43,6 +50,8 @@ export class IotSimulator implements Source<typeof RawReading.fields, SimulatorS
       change: (settings) => {
         this.#changed = { ...this.#changed, ...settings };
       },
+      injections: this.#injections,
+      stopped: this.#stopped,
       progress: (id, affected, done) => {
         for (const listener of this.#listeners) listener(id, affected, done);
       },

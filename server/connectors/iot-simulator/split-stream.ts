@@ -167,6 +167,11 @@ export class SplitStream {
     this.#injectedRandom.restore(state.injected);
   }
 
+  /** Rows put out since the beginning. */
+  get rows(): number {
+    return this.#offset;
+  }
+
   /** Every row has been put out. */
   get finished(): boolean {
     return this.#offset >= this.#total;
@@ -257,6 +262,7 @@ export class SplitStream {
     }
     if (injecting && this.#tempo.limited) this.injections.countBursts(now, due - left);
     batch.size = at;
+    rows.stamp(batch, at);
     return true;
   }
 
@@ -293,14 +299,12 @@ export class SplitStream {
     );
   }
 
-  /** Codes, offsets and timestamps of rows that are as they will be. */
+  /** Codes and offsets of rows that are as they will be. */
   #putOut(rows: ReadingRows, from: number, to: number): void {
     this.#devices.encode(rows.device, from, to);
-    const { eventTime, time } = rows;
     const offsets = rows.offset;
     let offset = this.#offset;
     for (let k = from; k < to; k++) {
-      time[k] = eventTime[k] as number;
       offsets[k] = offset;
       offset += 1;
     }

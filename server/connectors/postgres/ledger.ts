@@ -37,11 +37,12 @@ export function ledgerName(text: string): string {
   return `${readable}~${createHash('sha256').update(text).digest('hex').slice(0, 12)}`;
 }
 
-/** How the server names our connections, and the transactions they prepare. */
-export const applicationOf = (sink: string): string => `weir ${sink}`;
+/** How the server names our connections, those of a subtask apart from others (a sink's name has no blank), and the transactions they prepare. */
+export const applicationOf = (sink: string, subtask?: number): string =>
+  subtask === undefined ? `weir ${sink}` : `weir ${sink} ${subtask}`;
 export const gidOf = (sink: string, { epoch, subtask, n }: Transaction): string =>
   `weir:${sink}:${epoch}:${subtask}:${n}`;
-const GID = /^weir:(.+):\d+:\d+:\d+$/;
+const GID = /^weir:(.+):\d+:(\d+):\d+$/;
 
 export class Ledger {
   readonly #session: Session;
@@ -85,18 +86,28 @@ export class Ledger {
     );
     const [taken] = rows;
     if (taken === undefined) throw await this.#fenced(owner);
-    await this.#endOthers();
+    await this.#endConnections(null);
     return Number(taken.epoch);
   }
 
-  async #endOthers(): Promise<void> {
+  /** Keeps out some subtasks that have failed, and no others; returns when the last of their connections is gone. */
+  async endWriters(subtasks: ReadonlySet<number>): Promise<void> {
+    await this.#endConnections([...subtasks].map((subtask) => applicationOf(this.#sink, subtask)));
+  }
+
+  /** Null: of everybody else. */
+  async #endConnections(applications: readonly string[] | null): Promise<void> {
+    const whose =
+      applications === null
+        ? `(application_name = $1 OR left(application_name, length($1) + 1) = $1 || ' ')`
+        : 'application_name = ANY ($1)';
     const deadline = Date.now() + GONE_MS;
     for (;;) {
       const { rows } = await this.#session.query<{ pid: number }>(
         'connections of earlier attempts cannot be ended',
         `SELECT pid, pg_terminate_backend(pid) FROM pg_stat_activity
-          WHERE datname = current_database() AND application_name = $1 AND pid <> pg_backend_pid()`,
-        [applicationOf(this.#sink)],
+          WHERE datname = current_database() AND ${whose} AND pid <> pg_backend_pid()`,
+        [applications ?? applicationOf(this.#sink)],
       );
       if (rows.length === 0) return;
       if (Date.now() > deadline) {
@@ -164,23 +175,43 @@ export class Ledger {
     );
   }
 
-  /** Those of this sink that are prepared, by the names PostgreSQL knows them by. */
-  async prepared(): Promise<string[]> {
+  /** Those of this sink, or of some subtasks of it, that are prepared, by the names PostgreSQL knows them by. */
+  async prepared(subtasks: ReadonlySet<number> | null = null): Promise<string[]> {
     const { rows } = await this.#session.query<{ gid: string }>(
       'prepared transactions cannot be listed',
       'SELECT gid FROM pg_prepared_xacts WHERE database = current_database() ORDER BY prepared',
     );
-    return rows.map(({ gid }) => gid).filter((gid) => GID.exec(gid)?.[1] === this.#sink);
+    return rows
+      .map(({ gid }) => gid)
+      .filter((gid) => {
+        const [, sink, subtask] = GID.exec(gid) ?? [];
+        return sink === this.#sink && (subtasks === null || subtasks.has(Number(subtask)));
+      });
   }
 
   /** Committed ones that a checkpoint does not know: by subtask, `known` says up to which number it does. Each is told once. */
-  async giveUpUnknown(known: ReadonlyMap<number, number>): Promise<Transaction[]> {
+  giveUpUnknown(known: ReadonlyMap<number, number>): Promise<Transaction[]> {
+    return this.#lookUp(
+      known,
+      (unknown) =>
+        `UPDATE ${this.#transactions} AS t SET given_up = true WHERE ${unknown} RETURNING subtask, n, epoch, rows`,
+    );
+  }
+
+  /** The same ones, left as they are. */
+  unknown(known: ReadonlyMap<number, number>): Promise<Transaction[]> {
+    return this.#lookUp(
+      known,
+      (unknown) => `SELECT subtask, n, epoch, rows FROM ${this.#transactions} AS t WHERE ${unknown}`,
+    );
+  }
+
+  async #lookUp(known: ReadonlyMap<number, number>, query: (unknown: string) => string): Promise<Transaction[]> {
+    const unknown = `sink = $1 AND NOT given_up
+          AND n >= COALESCE((SELECT next FROM unnest($2::int[], $3::bigint[]) AS k (subtask, next) WHERE k.subtask = t.subtask), 0)`;
     const { rows } = await this.#session.query<Record<keyof Transaction, string>>(
       'transactions cannot be looked up',
-      `UPDATE ${this.#transactions} AS t SET given_up = true
-        WHERE sink = $1 AND NOT given_up
-          AND n >= COALESCE((SELECT next FROM unnest($2::int[], $3::bigint[]) AS k (subtask, next) WHERE k.subtask = t.subtask), 0)
-        RETURNING subtask, n, epoch, rows`,
+      query(unknown),
       [this.#sink, [...known.keys()], [...known.values()]],
     );
     return rows

@@ -10,12 +10,21 @@
 
 import { UsageError } from '#base/errors.ts';
 import type { Schema } from '#engine/batch/schema.ts';
-import type { Committer, Sink, SinkRecovery, SinkWriter, WriterContext } from '#engine/io/sink.ts';
+import {
+  type Committer,
+  type FailedWriters,
+  NO_OBSTACLES,
+  type Obstacles,
+  type Sink,
+  type SinkRecovery,
+  type SinkWriter,
+  type WriterContext,
+} from '#engine/io/sink.ts';
 import type { PieceNumbers } from '../piece-numbers.ts';
 import { applicationOf, Ledger, ledgerName, type Transaction, thisProcess } from './ledger.ts';
 import { Session } from './session.ts';
 import { checkTable, makeTable, parseTable, type TableName } from './table.ts';
-import { recoverTransactions, TransactionCommitter } from './transaction-committer.ts';
+import { obstaclesOf, recoverFailed, recoverTransactions, TransactionCommitter } from './transaction-committer.ts';
 import { TransactionWriter } from './transaction-writer.ts';
 import { UpsertWriter } from './upsert-writer.ts';
 
@@ -44,7 +53,6 @@ export interface PostgresTarget {
   readonly schema: Schema;
   readonly keys: readonly string[];
   readonly sink: string;
-  readonly application: string;
   readonly owner: string;
 }
 
@@ -67,7 +75,6 @@ export class PostgresSink implements Sink<Transaction, PieceNumbers> {
       schema,
       keys: mode === 'upsert' ? keys : [],
       sink,
-      application: applicationOf(sink),
       owner,
     };
   }
@@ -78,13 +85,19 @@ export class PostgresSink implements Sink<Transaction, PieceNumbers> {
       : new TransactionWriter(this.#target, context);
   }
 
-  createCommitter(): Committer<Transaction> | null {
-    return this.#mode === 'upsert' ? null : new TransactionCommitter(this.#target);
+  createCommitter(subtask: number): Committer<Transaction> | null {
+    return this.#mode === 'upsert' ? null : new TransactionCommitter(this.#target, subtask);
   }
 
   /** Main thread, before a job starts: makes what is missing, takes the sink over, and refuses (`UsageError`) what can never work. */
   prepare(): Promise<void> {
     return this.#asOwner(async () => {});
+  }
+
+  /** Takes the sink over: nobody commits anything between this and `recover`. */
+  async check(restored: SinkRecovery<Transaction, PieceNumbers>): Promise<Obstacles> {
+    if (this.#mode === 'upsert') return NO_OBSTACLES;
+    return this.#asOwner((session, ledger) => obstaclesOf(session, ledger, this.#target, restored));
   }
 
   recover(restored: SinkRecovery<Transaction, PieceNumbers> | null): Promise<string[]> {
@@ -93,9 +106,27 @@ export class PostgresSink implements Sink<Transaction, PieceNumbers> {
     );
   }
 
+  /** Of those that have failed nobody writes any more; the sink stays in the hands that it is in. */
+  async recoverWriters(
+    restored: SinkRecovery<Transaction, PieceNumbers> | null,
+    failed: FailedWriters<Transaction>,
+  ): Promise<string[]> {
+    const { url, table, sink, owner } = this.#target;
+    const session = await Session.open(url, applicationOf(sink));
+    try {
+      const ledger = new Ledger(session, sink, table);
+      await ledger.epochOf(owner);
+      await ledger.endWriters(failed.subtasks);
+      if (this.#mode === 'exactly-once') await recoverFailed(session, ledger, this.#target, restored, failed);
+      return [];
+    } finally {
+      session.close();
+    }
+  }
+
   async #asOwner<T>(work: (session: Session, ledger: Ledger) => Promise<T>): Promise<T> {
-    const { url, table, schema, keys, sink, application, owner } = this.#target;
-    const session = await Session.open(url, application);
+    const { url, table, schema, keys, sink, owner } = this.#target;
+    const session = await Session.open(url, applicationOf(sink));
     try {
       if (this.#mode === 'exactly-once') await mayPrepare(session);
       const ledger = new Ledger(session, sink, table);

@@ -9,7 +9,7 @@ import type { SinkWriter, WriterContext } from '#engine/io/sink.ts';
 import type { Eventually } from '#engine/state/keyed-state.ts';
 import { PieceCounter, type PieceNumbers } from '../piece-numbers.ts';
 import { CopyRows } from './copy-rows.ts';
-import { gidOf, Ledger, type Transaction } from './ledger.ts';
+import { applicationOf, gidOf, Ledger, type Transaction } from './ledger.ts';
 import type { PostgresTarget } from './postgres-sink.ts';
 import { RowSender } from './row-sender.ts';
 import { Session } from './session.ts';
@@ -35,7 +35,9 @@ export class TransactionWriter implements SinkWriter<Transaction, PieceNumbers> 
     this.#sender = new RowSender(
       context,
       async () => {
-        const session = await Session.open(target.url, target.application, (error) => context.fail(error));
+        const session = await Session.open(target.url, applicationOf(target.sink, context.subtask), (error) =>
+          context.fail(error),
+        );
         this.#ledger = new Ledger(session, target.sink, target.table);
         this.#epoch = await this.#ledger.epochOf(target.owner);
         const instants = await checkTable(session, target.table, target.schema, []);

@@ -9,7 +9,7 @@ import type { RecordBatch } from '#engine/batch/record-batch.ts';
 import type { SinkWriter, WriterContext } from '#engine/io/sink.ts';
 import type { Eventually } from '#engine/state/keyed-state.ts';
 import { CopyRows } from './copy-rows.ts';
-import { Ledger } from './ledger.ts';
+import { applicationOf, Ledger } from './ledger.ts';
 import type { PostgresTarget } from './postgres-sink.ts';
 import { RowSender } from './row-sender.ts';
 import { Session } from './session.ts';
@@ -29,7 +29,9 @@ export class UpsertWriter implements SinkWriter<never, never> {
     this.#sender = new RowSender(
       context,
       async () => {
-        const session = await Session.open(target.url, target.application, (error) => context.fail(error));
+        const session = await Session.open(target.url, applicationOf(target.sink, context.subtask), (error) =>
+          context.fail(error),
+        );
         await new Ledger(session, target.sink, table).epochOf(target.owner);
         const instants = await checkTable(session, table, schema, keys);
         await session.query(

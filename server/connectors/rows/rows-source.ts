@@ -38,6 +38,10 @@ export class RowsSource<F extends Fields> implements Source<F, RowsSplit> {
         for (let subtask = 0; subtask < context.parallelism; subtask++) context.noMoreSplits(subtask);
       },
       onSplitRequest: () => {},
+      addSplitsBack: (splits, subtask) => {
+        for (const split of splits) context.assign(subtask, split as RowsSplit);
+        context.noMoreSplits(subtask);
+      },
       snapshot: () => 'dealt',
       close: () => {},
     };
