@@ -7,7 +7,8 @@ import type { Split } from '#engine/io/source.ts';
 import type { SubtaskFigures } from '#shared/checkpoints.ts';
 import type { CheckpointFailureReason } from './checkpoint/checkpoint-failure.ts';
 import type { OperatorStateHandles, SubtaskStateHandle } from './checkpoint/state-handle.ts';
-import type { SubtaskId } from './task/wiring.ts';
+import type { SubtaskId } from './task/channels.ts';
+import type { SubtaskRows } from './task/subtask-rows.ts';
 
 /** A job crosses threads as its name and parameters: every thread builds the same graph from them. */
 export interface JobSpec {
@@ -22,9 +23,12 @@ export interface CheckpointDeployment {
   readonly mode: CheckpointMode;
   /** Directory that their state goes to (`CheckpointStore.root`). */
   readonly root: string;
+  /** They write what has changed since an earlier checkpoint. */
+  readonly incremental: boolean;
 }
 
 export interface Deployment {
+  /** Number of this attempt of a region of the job (`TaskManagers.register`); by it both sides speak of it. */
   readonly job: number;
   readonly spec: JobSpec;
   /** The subtasks this task manager runs. */
@@ -74,7 +78,9 @@ export type ToTaskManager =
       readonly operator: string;
       readonly query: unknown;
     }
-  | { readonly type: 'dispose'; readonly job: number };
+  | { readonly type: 'dispose'; readonly job: number }
+  /** For the thread's `Disturber`. */
+  | { readonly type: 'disturb'; readonly order: unknown };
 
 export type FromTaskManager =
   | { readonly type: 'ready' }
@@ -88,6 +94,7 @@ export type FromTaskManager =
       readonly checkpoint: number;
       readonly state: SubtaskStateHandle;
       readonly figures: SubtaskFigures;
+      readonly rows: SubtaskRows;
       readonly ended: boolean;
     }
   | {
@@ -99,7 +106,14 @@ export type FromTaskManager =
       readonly message: string;
     }
   | { readonly type: 'finished'; readonly job: number; readonly id: SubtaskId }
-  | { readonly type: 'failed'; readonly job: number; readonly where: string; readonly error: FailureReport }
+  /** `id`: null where no subtask is to blame alone. */
+  | {
+      readonly type: 'failed';
+      readonly job: number;
+      readonly id: SubtaskId | null;
+      readonly where: string;
+      readonly error: FailureReport;
+    }
   | { readonly type: 'split-request'; readonly job: number; readonly id: SubtaskId }
   | { readonly type: 'reader-event'; readonly job: number; readonly id: SubtaskId; readonly event: unknown }
   | {

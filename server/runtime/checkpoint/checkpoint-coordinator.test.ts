@@ -431,4 +431,41 @@ describe('the end of an attempt', () => {
     expect([await asked, harness.log]).toEqual(['just in time', ['trigger 1', 'write 1']]);
     expect(harness.coordinator.statistics().counts).toMatchObject({ completed: 1, failed: 0 });
   });
+
+  it('CK21 where only some tasks go away everything is aborted, and what is being written is told to those who stay', async () => {
+    const harness = manual({ maxConcurrent: 2 });
+    const write = held<{ path: string }>();
+    harness.write = () => write.promise;
+    const asked = [1, 2].map(() => outcome(harness.coordinator.triggerCheckpoint()));
+    await harness.ackAll(1);
+    harness.ack(2, 0);
+    const settledBy = harness.coordinator.failover('JOB_FAILOVER_REGION', 'check threw.');
+    write.resolve({ path: 'just in time' });
+    await settledBy;
+    const aborted = ['discard s2.0', 'abort 2 JOB_FAILOVER_REGION'];
+    expect(harness.log).toEqual(['trigger 1', 'trigger 2', 'write 1', ...aborted, 'notify 1']);
+    expect(await Promise.all(asked)).toEqual([
+      'just in time',
+      'Checkpoint 2: FailoverRegion is restarting. check threw.',
+    ]);
+  });
+
+  it('CK21 nothing comes by itself until they run again; a last checkpoint is asked for anew', async () => {
+    const harness = new CoordinatorHarness({ intervalMs: 100 });
+    harness.coordinator.start();
+    const last = outcome(harness.coordinator.triggerFinal());
+    expect(harness.log).toEqual(['trigger 1']);
+    await harness.coordinator.failover('JOB_FAILOVER_REGION');
+    expect(await last).toBe('Last checkpoint: FailoverRegion is restarting.');
+    await harness.until(1000);
+    expect([harness.log, harness.coordinator.nextWake]).toEqual([['abort 1 JOB_FAILOVER_REGION'], Infinity]);
+    harness.absent = PAIR[1] as (typeof PAIR)[number];
+    expect(await outcome(harness.coordinator.triggerCheckpoint())).toContain('Not all required tasks');
+    harness.absent = null;
+    harness.coordinator.resume();
+    await harness.until(1100);
+    await harness.ackAll(2);
+    expect(harness.log).toEqual(['trigger 2', 'write 2', 'notify 2']);
+    expect(harness.coordinator.stopping).toBe(false);
+  });
 });

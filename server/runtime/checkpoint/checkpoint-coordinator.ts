@@ -22,7 +22,7 @@ import type {
   CheckpointStatistics,
   RestoredCheckpoint,
 } from '#shared/checkpoints.ts';
-import type { SubtaskId } from '../task/wiring.ts';
+import type { SubtaskId } from '../task/channels.ts';
 import { CheckpointError, type CheckpointFailureReason, expiry, nameOf, subjectOf } from './checkpoint-failure.ts';
 import { type CheckpointRequest, CheckpointRequests, type Deferred, deferred, NOBODY } from './checkpoint-requests.ts';
 import { CheckpointSchedule, NEVER } from './checkpoint-schedule.ts';
@@ -110,6 +110,31 @@ export class CheckpointCoordinator<S, C extends { readonly path: string | null }
     return this.#writing;
   }
 
+  /**
+   * Some tasks are going away and come back, while the others go on: as `stop`, but what is being written already is told to those who are there.
+   * Nothing comes by itself until `resume`; what somebody asks for fails while a task does not run.
+   */
+  failover(reason: CheckpointFailureReason, detail = ''): Promise<void> {
+    if (this.#running) {
+      const final = this.#final;
+      this.#final = null;
+      this.#schedule.suspend();
+      this.#abortAll(reason, detail);
+      final?.reject(new CheckpointError(reason, 'Last checkpoint', detail));
+    }
+    return this.#writing;
+  }
+
+  /** All tasks run again. */
+  resume(): void {
+    if (this.#running && this.#final === null && this.#stopping === null) this.#schedule.begin();
+  }
+
+  /** The job is being stopped with a savepoint, or has been. */
+  get stopping(): boolean {
+    return this.#stopping !== null;
+  }
+
   /** Does what is due. */
   tick(): void {
     const now = this.#schedule.steady();
@@ -123,9 +148,9 @@ export class CheckpointCoordinator<S, C extends { readonly path: string | null }
     this.#triggerNext();
   }
 
-  /** Somebody wants one now. */
-  triggerCheckpoint(): Promise<C> {
-    return this.#ask('checkpoint', null);
+  /** Somebody wants one now. `aligned`: one without rows in flight, whatever the settings say. */
+  triggerCheckpoint({ aligned = false } = {}): Promise<C> {
+    return this.#ask('checkpoint', null, aligned);
   }
 
   /**
@@ -202,7 +227,7 @@ export class CheckpointCoordinator<S, C extends { readonly path: string | null }
 
   // requests
 
-  #ask(kind: CheckpointKind, target: string | null): Promise<C> {
+  #ask(kind: CheckpointKind, target: string | null, aligned = false): Promise<C> {
     const subject = subjectOf(kind);
     if (!this.#running) return Promise.reject(suspended(subject, NOT_RUNNING));
     if (this.#stopping !== null) return Promise.reject(suspended(subject, STOPPING));
@@ -211,7 +236,7 @@ export class CheckpointCoordinator<S, C extends { readonly path: string | null }
       this.#abortAll('CHECKPOINT_COORDINATOR_SUSPEND', STOPPING);
       this.#schedule.suspend();
     }
-    const request = this.#submit({ ...NOBODY, kind, target, resolve, reject });
+    const request = this.#submit({ ...NOBODY, kind, target, aligned, resolve, reject });
     if (kind === 'stop' || kind === 'drain') this.#stopping = request;
     this.#triggerNext();
     return promise;
@@ -266,7 +291,12 @@ export class CheckpointCoordinator<S, C extends { readonly path: string | null }
       this.#options.onChange?.({ type: 'failed', id: 0, kind: request.kind, text: error.message });
       return;
     }
-    const barrier = { checkpoint: this.#nextId++, triggeredAt: clock.now(), kind: request.kind };
+    const barrier = {
+      checkpoint: this.#nextId++,
+      triggeredAt: clock.now(),
+      kind: request.kind,
+      ...this.#overtakes(request),
+    };
     const now = this.#schedule.steady();
     const expiresAt = now + this.#settings.timeoutMs;
     const pending = new PendingCheckpoint<S, C>(barrier, request, this.#attempt, expiresAt, subtasks);
@@ -281,6 +311,12 @@ export class CheckpointCoordinator<S, C extends { readonly path: string | null }
     } finally {
       this.#triggering = false;
     }
+  }
+
+  /** Savepoints never do. */
+  #overtakes({ kind, aligned }: CheckpointRequest<C>): Pick<CheckpointBarrier, 'overtakesAfterMs'> {
+    const { unaligned, alignedTimeoutMs } = this.#settings;
+    return unaligned && kind === 'checkpoint' && !aligned ? { overtakesAfterMs: alignedTimeoutMs } : {};
   }
 
   // endings

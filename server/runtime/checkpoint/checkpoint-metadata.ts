@@ -129,10 +129,12 @@ export function decodeMetadata(bytes: Uint8Array, path: string): { content: Chec
   if (read?.checkpoint === undefined || crc32(JSON.stringify(read.checkpoint)) !== read.crc32) {
     throw new CorruptState(`${path} is damaged (its checksum is wrong).`);
   }
-  if (read.format !== FORMAT || read.version !== VERSION) {
+  // It was never called anything else.
+  if (read.format !== FORMAT) throw new CorruptState(`${path} is damaged (its format is ${read.format}).`);
+  if (read.version !== VERSION) {
     throw new WeirError(
       'CHECKPOINT_FORMAT',
-      `${path} has format ${read.format} ${read.version}; this version of Weir reads ${FORMAT} ${VERSION}. Resume with the version that wrote it.`,
+      `${path} has format ${FORMAT} ${read.version}; this version of Weir reads ${FORMAT} ${VERSION}. Resume with the version that wrote it.`,
     );
   }
   const { origin, enumerators, job, ...rest } = read.checkpoint;

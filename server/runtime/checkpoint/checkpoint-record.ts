@@ -10,7 +10,7 @@ import type {
   SubtaskCheckpoint,
   SubtaskFigures,
 } from '#shared/checkpoints.ts';
-import type { SubtaskId } from '../task/wiring.ts';
+import type { SubtaskId } from '../task/channels.ts';
 
 /** How a checkpoint ended. */
 export interface Ending {

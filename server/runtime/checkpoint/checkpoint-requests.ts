@@ -17,6 +17,8 @@ export interface CheckpointRequest<C = unknown> {
   readonly final: boolean;
   /** A savepoint that the settings asked for. */
   readonly scheduled: boolean;
+  /** Its barriers overtake nothing, whatever the settings say. */
+  readonly aligned: boolean;
   /** Savepoints: directory that was asked for; null: the usual one. */
   readonly target: string | null;
   readonly resolve: (completed: C) => void;
@@ -28,6 +30,7 @@ export const NOBODY = {
   periodic: false,
   final: false,
   scheduled: false,
+  aligned: false,
   target: null,
   resolve: () => {},
   reject: () => {},

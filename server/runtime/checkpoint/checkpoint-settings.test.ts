@@ -13,6 +13,7 @@ describe('settings of checkpoints', () => {
       retained: 1,
       unaligned: false,
       alignedTimeoutMs: 0,
+      incremental: false,
       savepoints: null,
       history: 10,
     });
@@ -23,7 +24,7 @@ describe('settings of checkpoints', () => {
     });
   });
 
-  it('CK1 what cannot work is refused by name', () => {
+  it('CK1 UA9 what cannot work is refused by name', () => {
     const refused = (given: Partial<CheckpointSettings>): string => {
       try {
         checkpointSettings(given);

@@ -22,6 +22,8 @@ export interface CheckpointSettings {
   readonly unaligned: boolean;
   /** How long an unaligned checkpoint tries to align first, from its trigger, ms. */
   readonly alignedTimeoutMs: number;
+  /** A checkpoint writes what has changed since one before, and refers to the rest. */
+  readonly incremental: boolean;
   /** Savepoints that are taken by themselves, and how many of them are kept. */
   readonly savepoints: { readonly intervalMs: number; readonly retained: number } | null;
   /** How many ended checkpoints the statistics show. */
@@ -38,6 +40,7 @@ export const DEFAULT_CHECKPOINT_SETTINGS: CheckpointSettings = {
   retained: 1,
   unaligned: false,
   alignedTimeoutMs: 0,
+  incremental: false,
   savepoints: null,
   history: 10,
 };

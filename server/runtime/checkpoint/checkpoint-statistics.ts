@@ -12,7 +12,7 @@ import type {
   RestoredCheckpoint,
   SubtaskFigures,
 } from '#shared/checkpoints.ts';
-import type { SubtaskId } from '../task/wiring.ts';
+import type { SubtaskId } from '../task/channels.ts';
 import { CheckpointRecord, type Ending } from './checkpoint-record.ts';
 import { SummaryOfCheckpoints } from './checkpoint-summary.ts';
 

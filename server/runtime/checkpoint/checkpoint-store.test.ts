@@ -46,6 +46,64 @@ describe('the store of checkpoints', () => {
     expect(machine.files().filter((path) => !/chk-[34]|shared/.test(path))).toEqual([]);
   });
 
+  it('CS20 one that cannot be read when a process begins is gone on from as soon as it can be', async () => {
+    for (const incremental of [false, true]) {
+      const machine = newDisk();
+      await onDisk(machine, async (disk) => {
+        const job = await CheckpointingJob.open(disk, { incremental });
+        await job.take(1);
+        await job.take(2);
+        await job.store.close();
+      });
+      machine.faults.refuse = (operation, path) => (operation === 'read' && path.endsWith('_metadata') ? 'EIO' : null);
+      await onDisk(machine, async (disk) => {
+        const job = await CheckpointingJob.open(disk, { incremental });
+        machine.faults.refuse = () => null;
+        const { checkpoint, skipped } = await job.store.latest();
+        expect(skipped).toEqual([]);
+        expect(checkpoint && (await job.read(checkpoint))).toEqual(statesAt(2));
+      });
+    }
+  });
+
+  it('CS27 what a process goes on from is not lost when the machine crashes, though who wrote it was killed before the last sync', async () => {
+    for (let seed = 1; seed <= 20; seed++) {
+      for (const kind of ['checkpoint', 'savepoint'] as const) {
+        const machine = newDisk(seed);
+        await onDisk(machine, async (disk) => {
+          const job = await CheckpointingJob.open(disk);
+          let renamed = '';
+          machine.faults.refuse = (operation, path) => {
+            if (operation === 'rename' && path.endsWith('_metadata.tmp'))
+              renamed = path.slice(0, path.lastIndexOf('/'));
+            return renamed !== '' && operation !== 'rename' ? 'EIO' : null;
+          };
+          await expect(job.take(1, kind)).rejects.toThrow(/could not be completed/);
+          machine.faults.refuse = () => null;
+          machine.kill();
+          const next = await CheckpointingJob.open(machine.mount(), { process: processNamed('2') });
+          if (kind === 'checkpoint') expect((await next.store.latest()).checkpoint?.id).toBe(1);
+          else await next.store.startFrom(await openSavepoint(machine.mount(), renamed));
+          machine.crash();
+          expect([seed, kind, machine.files()]).toEqual([seed, kind, expect.arrayContaining([`${renamed}/_metadata`])]);
+        });
+      }
+    }
+  });
+
+  it('CS27 nor is the directory that it lies in, though who made that was killed before it had synced its name', async () => {
+    for (let seed = 1; seed <= 40; seed++) {
+      const machine = newDisk(seed);
+      void CheckpointingJob.open(machine.mount());
+      machine.kill();
+      await onDisk(machine, async (disk) => {
+        await (await CheckpointingJob.open(disk, { process: processNamed('2') })).take(1);
+      });
+      machine.crash();
+      expect([seed, machine.files()]).toEqual([seed, expect.arrayContaining([`${ROOT}/chk-1/_metadata`])]);
+    }
+  });
+
   it('CS5 where none can be restored, all are named and none is given up', async () => {
     const machine = newDisk();
     await onDisk(machine, async (disk) => {
@@ -56,6 +114,47 @@ describe('the store of checkpoints', () => {
       expect(checkpoint).toBeNull();
       expect(skipped.map(({ id }) => id)).toEqual([2, 1]);
       expect(job.store.list().map(({ id }) => id)).toEqual([1, 2]);
+    });
+  });
+
+  it('CS22 one against which something is said is skipped as a damaged one is; CS23 where that is an error nothing is given up', async () => {
+    const machine = newDisk();
+    await onDisk(machine, async (disk) => {
+      const job = await CheckpointingJob.open(disk, { retained: 3 });
+      for (let id = 1; id <= 3; id++) await job.take(id);
+      machine.flip(`${ROOT}/chk-3/0-0.state`, 5);
+      const ids = (): number[] => job.store.list().map(({ id }) => id);
+      const refuse = job.store.latest(async (_, skipped) => {
+        throw new Error(`not behind ${skipped.map(({ id }) => id)}`);
+      });
+      await expect(refuse).rejects.toThrow('not behind 3');
+      expect(ids()).toEqual([1, 2, 3]);
+      const { checkpoint, skipped } = await job.store.latest(async ({ id }) =>
+        id === 2 ? 'its output is gone' : null,
+      );
+      expect([checkpoint?.id, skipped.map(({ id }) => id)]).toEqual([1, [3, 2]]);
+      expect(skipped[1]?.reason).toBe('its output is gone');
+      expect(ids()).toEqual([1]);
+    });
+  });
+
+  it('CS25 a savepoint with which the job was being stopped is the newest, until a checkpoint is or it is damaged', async () => {
+    const machine = newDisk();
+    await onDisk(machine, async (disk) => {
+      const job = await CheckpointingJob.open(disk, { retained: 3 });
+      const latest = async (): Promise<[number | undefined, number[]]> => {
+        const { checkpoint, skipped } = await job.store.latest();
+        return [checkpoint?.id, skipped.map(({ id }) => id)];
+      };
+      await job.take(1);
+      await job.take(2, 'savepoint');
+      expect(await latest()).toEqual([1, []]);
+      const { path } = await job.take(3, 'stop');
+      expect(await latest()).toEqual([3, []]);
+      machine.flip(`${path}/0-0.state`, 5);
+      expect(await latest()).toEqual([1, [3]]);
+      await job.take(4);
+      expect(await latest()).toEqual([4, []]);
     });
   });
 
@@ -161,7 +260,7 @@ describe.each([false, true])('checkpoints on a disk that fails, incremental: %s'
   });
 
   it('CS4 a damaged or missing file is found, and the one before is taken and named', async () => {
-    for (const spoil of ['flip', 'remove', 'shorten', 'metadata'] as const) {
+    for (const spoil of ['flip', 'remove', 'shorten', 'metadata', 'format'] as const) {
       const machine = newDisk();
       await onDisk(machine, async (disk) => {
         const job = await CheckpointingJob.open(disk, { incremental });
@@ -171,6 +270,15 @@ describe.each([false, true])('checkpoints on a disk that fails, incremental: %s'
       const path = `${ROOT}/${incremental ? 'shared/2-0-1' : 'chk-2/0-1'}.state`;
       if (spoil === 'flip') machine.flip(path);
       if (spoil === 'metadata') machine.flip(`${ROOT}/chk-2/_metadata`, 300);
+      if (spoil === 'format') {
+        await onDisk(machine, async (disk) => {
+          const text = Buffer.from(await disk.read(`${ROOT}/chk-2/_metadata`)).toString();
+          await disk.remove(`${ROOT}/chk-2/_metadata`);
+          await disk.write(`${ROOT}/chk-2/_metadata`, [
+            Buffer.from(text.replace('weir-checkpoint', 'weir-checkpnint')),
+          ]);
+        });
+      }
       if (spoil === 'remove') await onDisk(machine, (disk) => disk.remove(path));
       if (spoil === 'shorten') {
         await onDisk(machine, async (disk) => {
@@ -184,7 +292,9 @@ describe.each([false, true])('checkpoints on a disk that fails, incremental: %s'
         const { checkpoint, skipped } = await job.store.latest();
         expect(checkpoint?.id).toBe(1);
         expect(skipped).toMatchObject([{ id: 2, path: `${ROOT}/chk-2` }]);
-        expect(skipped[0]?.reason).toContain(spoil === 'metadata' ? 'chk-2/_metadata is damaged' : `${path} `);
+        expect(skipped[0]?.reason).toContain(
+          spoil === 'metadata' || spoil === 'format' ? 'chk-2/_metadata is damaged' : `${path} `,
+        );
         // It is not tried again, even where it would be whole by then: the job has gone on from another one.
         expect(job.store.list().map(({ id }) => id)).toEqual([1]);
         expect(job.store.nextCheckpoint).toBe(3);
@@ -223,5 +333,21 @@ describe.each([false, true])('checkpoints on a disk that fails, incremental: %s'
       });
     }
     expect(fallen).toBeGreaterThan(5);
+  });
+
+  it('CS29 the newest is given to a part of the job as it is; where it is damaged nothing is changed', async () => {
+    const machine = newDisk(1);
+    await onDisk(machine, async (disk) => {
+      const job = await CheckpointingJob.open(disk, { retained: 3, incremental });
+      expect(await job.store.newest()).toEqual({ checkpoint: null, skipped: [] });
+      for (let id = 1; id <= 2; id++) await job.take(id);
+      expect((await job.store.newest())?.checkpoint?.id).toBe(2);
+      // Writers that are not told of anything go on building on what they know.
+      await job.take(3);
+      machine.flip(`${ROOT}/chk-3/_metadata`, 300);
+      expect(await job.store.newest()).toBeNull();
+      expect(job.store.list().map(({ id }) => id)).toEqual([1, 2, 3]);
+      expect((await job.store.latest()).checkpoint?.id).toBe(2);
+    });
   });
 });

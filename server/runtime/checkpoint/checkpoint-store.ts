@@ -14,6 +14,7 @@
  * Main thread. `complete`, `discard`, `latest` and `startFrom` are done one after the other.
  */
 
+import { syncNames } from '#base/directories.ts';
 import { WeirError } from '#base/errors.ts';
 import type { Random } from '#base/random.ts';
 import {
@@ -39,6 +40,7 @@ import {
   sharedFilesOf,
   UNFINISHED,
 } from './savepoints.ts';
+import type { SubtaskStateHandle } from './state-handle.ts';
 import { storageError } from './storage-error.ts';
 import { numberOf, Tidying } from './tidying.ts';
 
@@ -72,6 +74,12 @@ export interface RestorePoint {
   readonly skipped: readonly SkippedCheckpoint[];
 }
 
+/** `skipped`: newer ones, the newest first. A sentence for people; null: nothing. */
+export type Obstacle = (
+  checkpoint: CompletedCheckpoint,
+  skipped: readonly SkippedCheckpoint[],
+) => Promise<string | null>;
+
 export class CheckpointStore {
   readonly root: string;
   readonly #options: CheckpointStoreOptions;
@@ -82,9 +90,15 @@ export class CheckpointStore {
   /** No longer kept, but writers may still build on their files. */
   #subsumed: CompletedCheckpoint[] = [];
   readonly #givenUp: FoundCheckpoint[] = [];
+  /** Savepoint with which the job was being stopped: what sinks have committed with it is known to no checkpoint before. */
+  #stop: FoundCheckpoint | null = null;
   readonly #tidying: Tidying;
+  /** Paths of those that another process has written: it may have been killed before it had synced the name of `_metadata`. */
+  readonly #found = new Set<string>();
   #origin: Origin | null = null;
   #nextCheckpoint = 1;
+  /** Numbers of the attempt that runs are not below: its writers build on nothing older. */
+  #attempt = 1;
   #last: Promise<unknown> = Promise.resolve();
 
   private constructor(options: CheckpointStoreOptions, root: string, lock: DirectoryLock) {
@@ -101,6 +115,7 @@ export class CheckpointStore {
     const root = `${directory}/${directoryName(job)}`;
     try {
       await disk.makeDirectory(`${root}/${SHARED}`);
+      await syncNames(disk, `${root}/${SHARED}`);
       const lock = await DirectoryLock.take(disk, root, options.process);
       const store = new CheckpointStore(options, root, lock);
       try {
@@ -118,6 +133,11 @@ export class CheckpointStore {
   /** Numbers from here on were never used. */
   get nextCheckpoint(): number {
     return this.#nextCheckpoint;
+  }
+
+  /** What the job began from, as long as it is one of those to fall back on. */
+  get origin(): Origin | null {
+    return this.#origin;
   }
 
   /** Those that can be restored as far as is known, from the oldest to the newest. */
@@ -151,11 +171,31 @@ export class CheckpointStore {
   }
 
   /**
-   * The newest that can be restored, every byte checked. Those that are skipped are given up if there is an older one: the job goes on from that,
-   * and what came later never was. Where none is left they stay, so that whoever can repair them may.
+   * The newest that can be restored, also a savepoint with which the job was being stopped when it failed, every byte checked, and to which `obstacle` has no objection: it is told those that are skipped, and gives
+   * what keeps the job from going on there. Those that are skipped are given up if there is an older one: the job goes on from that,
+   * and what came later never was. Where none is left, or `obstacle` throws, they stay, so that whoever can repair them may.
    */
-  latest(): Promise<RestorePoint> {
-    return this.#inTurn(() => this.#latest());
+  latest(obstacle: Obstacle = () => Promise.resolve(null)): Promise<RestorePoint> {
+    return this.#inTurn(() => {
+      this.#attempt = this.#nextCheckpoint;
+      return this.#latest(obstacle);
+    });
+  }
+
+  /**
+   * The one that `latest` would look at first, if it can be restored, every byte checked: for a part of the job that goes back to it while others go
+   * on and build on what they have written. Changes nothing. Null: it cannot be.
+   */
+  newest(): Promise<RestorePoint | null> {
+    return this.#inTurn(async () => {
+      const found = this.#stop ?? this.#kept.at(-1) ?? this.#origin;
+      if (found === null) return { checkpoint: null, skipped: [] };
+      const known = 'checkpoint' in found ? found.checkpoint : null;
+      const { checkpoint } = await this.#usable({ path: found.path, checkpoint: known }, [], () =>
+        Promise.resolve(null),
+      );
+      return checkpoint === null ? null : { checkpoint, skipped: [] };
+    });
   }
 
   /**
@@ -164,10 +204,13 @@ export class CheckpointStore {
    */
   startFrom(checkpoint: CompletedCheckpoint | null, mode: 'no-claim' | 'claim' = 'no-claim'): Promise<void> {
     return this.#inTurn(async () => {
+      this.#attempt = this.#nextCheckpoint;
       const own = checkpoint !== null && checkpoint.root === this.root;
       await this.#giveUp(this.#kept.filter(({ id }) => !own || id > checkpoint.id));
       this.#origin = null;
+      this.#stop = null;
       if (checkpoint === null) return;
+      await this.#secure(checkpoint.path);
       if (own) {
         await this.#takeBack(checkpoint);
         return;
@@ -196,12 +239,13 @@ export class CheckpointStore {
     await this.#writeMetadata(path, content, origin);
     const checkpoint = completedFrom(content, { root: this.root, path, origin });
     this.#kept.push({ id: content.id, path, checkpoint, problem: null });
+    this.#stop = null;
     this.#nextCheckpoint = Math.max(this.#nextCheckpoint, content.id + 1);
     for (const known of this.#kept.splice(0, this.#kept.length - this.#options.retained)) {
       this.#tidying.remove(known.path);
       if (known.checkpoint !== null) this.#subsumed.push(known.checkpoint);
     }
-    const floor = Math.min(...handlesOf(content).map(({ base }) => base || content.id));
+    const floor = Math.min(...handlesOf(content).map((handle) => oldestBuiltOn(handle, content.id, this.#attempt)));
     this.#subsumed = this.#subsumed.filter(({ id }) => id >= floor);
     if (origin === null && this.#origin !== null) {
       if (this.#origin.claimed) this.#tidying.remove(this.#origin.path);
@@ -216,6 +260,7 @@ export class CheckpointStore {
     const pending = `${this.root}/chk-${content.id}`;
     await this.#disk.makeDirectory(pending);
     await this.#disk.makeDirectory(savepoints);
+    await syncNames(this.#disk, savepoints);
     const path = await this.#freeName(savepoints, content.job.name);
     try {
       await this.#disk.syncDirectory(pending);
@@ -224,7 +269,9 @@ export class CheckpointStore {
       const moved = inOwnDirectory(content, `chk-${content.id}/`);
       await this.#writeMetadata(path, moved, null);
       this.#nextCheckpoint = Math.max(this.#nextCheckpoint, content.id + 1);
-      return completedFrom(moved, { root: path, path, origin: null });
+      const savepoint = completedFrom(moved, { root: path, path, origin: null });
+      if (content.kind === 'stop') this.#stop = { id: content.id, path, checkpoint: savepoint, problem: null };
+      return savepoint;
     } catch (error) {
       await removeCheckpoint(this.#disk, path).catch(() => {});
       throw error;
@@ -258,11 +305,14 @@ export class CheckpointStore {
     }
   }
 
-  async #latest(): Promise<RestorePoint> {
+  async #latest(obstacle: Obstacle): Promise<RestorePoint> {
     const skipped: SkippedCheckpoint[] = [];
-    for (const { id, path, checkpoint } of [...this.#kept].reverse()) {
-      const reason = await damageOfCheckpoint(this.#disk, path);
-      if (reason === null) {
+    for (const found of [...this.#kept, ...(this.#stop === null ? [] : [this.#stop])].reverse()) {
+      const { id, path } = found;
+      const { checkpoint, reason } = await this.#usable(found, skipped, obstacle);
+      if (checkpoint !== null) {
+        if (this.#found.has(path)) await this.#secure(path);
+        this.#kept = this.#kept.map((known) => (known === found ? { id, path, checkpoint, problem: null } : known));
         await this.#giveUp(this.#kept.filter((known) => known.id > id));
         return { checkpoint, skipped };
       }
@@ -270,10 +320,37 @@ export class CheckpointStore {
     }
     if (this.#origin === null) return { checkpoint: null, skipped };
     const { path } = this.#origin;
-    const reason = await damageOfCheckpoint(this.#disk, path);
-    if (reason !== null) return { checkpoint: null, skipped: [...skipped, { id: 0, path, reason }] };
+    const { checkpoint, reason } = await this.#usable({ path, checkpoint: null }, skipped, obstacle);
+    if (checkpoint === null) return { checkpoint, skipped: [...skipped, { id: 0, path, reason }] };
+    await this.#secure(path);
     await this.#giveUp(this.#kept);
-    return { checkpoint: await loadCheckpoint(this.#disk, path), skipped };
+    return { checkpoint, skipped };
+  }
+
+  /** A crash of the machine takes it from nobody: what sinks commit with it would be there without it. */
+  async #secure(path: string): Promise<void> {
+    try {
+      await this.#disk.syncDirectory(path);
+    } catch (error) {
+      // Nothing waits to be written where nothing can be.
+      if (diskCode(error) !== 'EROFS' && diskCode(error) !== 'EINVAL')
+        throw storageError('A checkpoint to go on from could not be synced', path, error);
+    }
+    this.#found.delete(path);
+  }
+
+  /** Null, and why, where it cannot be gone on from. */
+  async #usable(
+    { path, checkpoint: known }: Pick<FoundCheckpoint, 'path' | 'checkpoint'>,
+    skipped: readonly SkippedCheckpoint[],
+    obstacle: Obstacle,
+  ): Promise<{ checkpoint: CompletedCheckpoint; reason: null } | { checkpoint: null; reason: string }> {
+    const damage = await damageOfCheckpoint(this.#disk, path);
+    if (damage !== null) return { checkpoint: null, reason: damage };
+    // It may have been unreadable when this process began.
+    const checkpoint = known ?? (await loadCheckpoint(this.#disk, path));
+    const reason = await obstacle(checkpoint, skipped);
+    return reason === null ? { checkpoint, reason } : { checkpoint: null, reason };
   }
 
   /** They are no checkpoints any more: the job will write another history. */
@@ -306,6 +383,7 @@ export class CheckpointStore {
 
   async #find(): Promise<void> {
     this.#kept = await checkpointsIn(this.#disk, this.root);
+    for (const { path } of this.#kept) this.#found.add(path);
     this.#origin = this.#kept.findLast(({ checkpoint }) => checkpoint !== null)?.checkpoint?.origin ?? null;
     const newest = this.#kept.at(-1)?.id ?? 0;
     for (const known of await checkpointsIn(this.#disk, this.root, GIVEN_UP)) {
@@ -338,7 +416,9 @@ export class CheckpointStore {
   /** Shared files written for checkpoints from `pending` on may belong to one that is not complete yet. */
   async #tidy(pending = (this.#kept.at(-1)?.id ?? 0) + 1): Promise<void> {
     const known = [...this.#kept, ...this.#givenUp].flatMap(({ checkpoint }) => checkpoint ?? []);
-    await this.#tidying.run(new Set([...known, ...this.#subsumed].flatMap(sharedFilesOf)), pending);
+    // What one needs that cannot be read just now is not known.
+    const from = this.#kept.some(({ checkpoint }) => checkpoint === null) ? 0 : pending;
+    await this.#tidying.run(new Set([...known, ...this.#subsumed].flatMap(sharedFilesOf)), from);
   }
 
   #inTurn<T>(task: () => Promise<T>): Promise<T> {
@@ -371,4 +451,13 @@ function inOwnDirectory(content: CheckpointContent, prefix: string): CheckpointC
     }),
   }));
   return { ...content, vertices };
+}
+
+/**
+ * The oldest completed checkpoint that later files of a writer may refer to, from what it has written for one. A writer that had heard of none by
+ * then may have heard of any of its attempt since, and of no later one when it writes the next.
+ */
+function oldestBuiltOn({ base, file }: SubtaskStateHandle, checkpoint: number, attempt: number): number {
+  if (base > 0) return base;
+  return file.path.startsWith(`${SHARED}/`) ? attempt : checkpoint;
 }

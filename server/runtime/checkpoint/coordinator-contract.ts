@@ -7,7 +7,7 @@ import type { Random } from '#base/random.ts';
 import type { CheckpointBarrier } from '#engine/exchange/barrier.ts';
 import type { Eventually } from '#engine/state/keyed-state.ts';
 import type { CheckpointChange, SubtaskFigures } from '#shared/checkpoints.ts';
-import type { SubtaskId } from '../task/wiring.ts';
+import type { SubtaskId } from '../task/channels.ts';
 import type { CheckpointFailureReason } from './checkpoint-failure.ts';
 import type { CheckpointSettings } from './checkpoint-settings.ts';
 

@@ -4,7 +4,7 @@ import { ManualClock } from '#base/clock.ts';
 import { Random } from '#base/random.ts';
 import type { Eventually } from '#engine/state/keyed-state.ts';
 import type { CheckpointChange, SubtaskFigures } from '#shared/checkpoints.ts';
-import type { SubtaskId } from '../task/wiring.ts';
+import type { SubtaskId } from '../task/channels.ts';
 import { CheckpointCoordinator } from './checkpoint-coordinator.ts';
 import type { CheckpointFailureReason } from './checkpoint-failure.ts';
 import { type CheckpointSettings, checkpointSettings } from './checkpoint-settings.ts';

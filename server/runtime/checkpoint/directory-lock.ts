@@ -18,29 +18,43 @@ export interface ProcessIdentity {
 
 const PREFIX = 'lock-';
 
+/** The process other than `who` that has a lock among these files of a directory and lives, in words; null: there is none. */
+export function holderAmong(names: readonly string[], who: ProcessIdentity): string | null {
+  const holders = names.filter((name) => name.startsWith(PREFIX)).map((name) => name.slice(PREFIX.length));
+  const other = holders.find((holder) => holder !== who.self && who.alive(holder));
+  return other === undefined ? null : who.describe(other);
+}
+
 export class DirectoryLock {
   readonly #disk: Disk;
-  readonly #path: string;
+  /** Of the file. */
+  readonly path: string;
 
   private constructor(disk: Disk, path: string) {
     this.#disk = disk;
-    this.#path = path;
+    this.path = path;
   }
 
-  static async take(disk: Disk, directory: string, who: ProcessIdentity): Promise<DirectoryLock> {
+  /** `what`: that whoever is refused should keep elsewhere. */
+  static async take(
+    disk: Disk,
+    directory: string,
+    who: ProcessIdentity,
+    what = 'its checkpoints',
+  ): Promise<DirectoryLock> {
     const path = `${directory}/${PREFIX}${who.self}`;
     try {
       await disk.write(path, []);
     } catch (error) {
       if (diskCode(error) !== 'EEXIST') throw error;
-      throw held(directory, 'another job of this process');
+      throw held(directory, 'another job of this process', what);
     }
     const lock = new DirectoryLock(disk, path);
     try {
       for (const name of await disk.list(directory)) {
         const other = name.slice(PREFIX.length);
         if (!name.startsWith(PREFIX) || other === who.self) continue;
-        if (who.alive(other)) throw held(directory, who.describe(other));
+        if (who.alive(other)) throw held(directory, who.describe(other), what);
         await unlessMissing(disk.remove(`${directory}/${name}`));
       }
     } catch (error) {
@@ -51,13 +65,13 @@ export class DirectoryLock {
   }
 
   async release(): Promise<void> {
-    await unlessMissing(this.#disk.remove(this.#path));
+    await unlessMissing(this.#disk.remove(this.path));
   }
 }
 
-function held(directory: string, who: string): WeirError {
+function held(directory: string, who: string, what: string): WeirError {
   return new WeirError(
     'CHECKPOINT_DIRECTORY_IN_USE',
-    `${directory} is used by ${who}. Stop it first, or give this job another directory for its checkpoints.`,
+    `${directory} is used by ${who}. Stop it first, or give this job another directory for ${what}.`,
   );
 }

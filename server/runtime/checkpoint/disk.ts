@@ -7,8 +7,11 @@
  * `syncDirectory` has, and directories when `makeDirectory` has.
  */
 export interface Disk {
-  /** Writes a new file of these pieces, one behind the other, and syncs its contents. `EEXIST` if the name is taken. */
-  write(path: string, pieces: readonly Uint8Array[]): Promise<void>;
+  /**
+   * Writes a new file of these pieces, one behind the other, and syncs its contents. `EEXIST` if the name is taken. Pieces that come by and by are
+   * asked for as they can be written; where they fail the file is left as it is.
+   */
+  write(path: string, pieces: Content): Promise<void>;
   /** What it gives is a plain `Uint8Array`, no `Buffer`: their `slice` does not copy. */
   read(path: string): Promise<Uint8Array>;
   /** Parts of one file, in the order asked for. Shorter than asked where the file ends before. */
@@ -26,6 +29,8 @@ export interface Disk {
   syncDirectory(path: string): Promise<void>;
   exists(path: string): Promise<boolean>;
 }
+
+export type Content = readonly Uint8Array[] | AsyncIterable<Uint8Array>;
 
 export interface ByteRange {
   readonly offset: number;
@@ -50,6 +55,19 @@ export async function unlessMissing(operation: Promise<void>): Promise<void> {
 /** Copies a directory with everything in it, synced, to a name that is not taken. */
 export async function copyTree(disk: Disk, from: string, to: string): Promise<void> {
   await disk.makeDirectory(to);
-  for (const name of await disk.list(from)) await disk.write(`${to}/${name}`, [await disk.read(`${from}/${name}`)]);
+  for (const name of await disk.list(from)) await disk.write(`${to}/${name}`, contentOf(disk, `${from}/${name}`));
   await disk.syncDirectory(to);
+}
+
+/** Bytes of a file that are in memory at a time. */
+const READ_BYTES = 4 << 20;
+
+/** A file from its beginning to its end, however large. */
+export async function* contentOf(disk: Disk, path: string): AsyncGenerator<Uint8Array, void, void> {
+  for (let offset = 0; ; ) {
+    const [part] = (await disk.readRanges(path, [{ offset, length: READ_BYTES }])) as [Uint8Array];
+    if (part.length > 0) yield part;
+    if (part.length < READ_BYTES) return;
+    offset += part.length;
+  }
 }

@@ -1,8 +1,9 @@
 /** The disk of this machine. */
 
-import { access, mkdir, open, readdir, readFile, rename, rmdir, unlink } from 'node:fs/promises';
+import { access, open, readdir, readFile, rename, rmdir, unlink } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
-import type { ByteRange, Disk } from './disk.ts';
+import { makeDirectories } from '#base/directories.ts';
+import type { ByteRange, Content, Disk } from './disk.ts';
 
 /** Bytes that go to the operating system at a time. */
 const WRITE_BYTES = 4 << 20;
@@ -10,10 +11,10 @@ const WRITE_BYTES = 4 << 20;
 const WRITE_PIECES = 1024;
 
 export class NodeDisk implements Disk {
-  async write(path: string, pieces: readonly Uint8Array[]): Promise<void> {
+  async write(path: string, pieces: Content): Promise<void> {
     const file = await open(path, 'wx');
     try {
-      for (const group of groups(pieces)) {
+      for await (const group of groups(pieces)) {
         let rest = group;
         while (rest.length > 0) rest = behind(rest, (await file.writev(rest)).bytesWritten);
       }
@@ -57,7 +58,7 @@ export class NodeDisk implements Disk {
   }
 
   async makeDirectory(path: string): Promise<void> {
-    const first = await mkdir(path, { recursive: true });
+    const first = makeDirectories(path);
     if (first === undefined) return;
     for (let made = resolve(path); ; made = dirname(made)) {
       await this.syncDirectory(dirname(made));
@@ -96,10 +97,10 @@ export class NodeDisk implements Disk {
 }
 
 /** In portions of a size that the operating system takes at a time. */
-function* groups(pieces: readonly Uint8Array[]): Iterable<Uint8Array[]> {
+async function* groups(pieces: Content): AsyncIterable<Uint8Array[]> {
   let group: Uint8Array[] = [];
   let bytes = 0;
-  for (const piece of pieces) {
+  for await (const piece of pieces) {
     if (piece.length === 0) continue;
     group.push(piece);
     bytes += piece.length;

@@ -1,7 +1,7 @@
 /** A checkpoint between its trigger and its end: who has acknowledged it, and who has not. */
 
 import type { CheckpointBarrier } from '#engine/exchange/barrier.ts';
-import type { SubtaskId } from '../task/wiring.ts';
+import type { SubtaskId } from '../task/channels.ts';
 import type { CheckpointRequest } from './checkpoint-requests.ts';
 import type { AcknowledgedCheckpoint, CheckpointAck } from './coordinator-contract.ts';
 

@@ -1,4 +1,4 @@
-/** The bytes of a file before it is written: long runs as they are, short ones gathered, so that the disk gets few and large pieces. */
+/** The bytes of a file on their way to it: long runs as they are, short ones gathered, so that the disk gets few and large pieces. */
 
 import { crc32 } from 'node:zlib';
 
@@ -7,16 +7,22 @@ const SHORT_BYTES = 16 << 10;
 const GATHERED_BYTES = 256 << 10;
 
 export class Pieces {
-  readonly #pieces: Uint8Array[] = [];
+  #pieces: Uint8Array[] = [];
   #gathered = new Uint8Array(0);
   #used = 0;
   /** Where in `#gathered` the piece begins that is not among the pieces yet. */
   #from = 0;
   #length = 0;
+  #crc32 = 0;
 
   /** Bytes added. */
   get length(): number {
     return this.#length;
+  }
+
+  /** Of all pieces that were taken. */
+  get crc32(): number {
+    return this.#crc32;
   }
 
   /** They are not copied if they are many: change them no more. */
@@ -37,10 +43,18 @@ export class Pieces {
     this.#used += bytes.length;
   }
 
-  /** All that was added, and its checksum. */
-  take(): { pieces: readonly Uint8Array[]; crc32: number } {
+  /** What was added since the last call, but for what is still being gathered. */
+  take(): readonly Uint8Array[] {
+    const pieces = this.#pieces;
+    this.#pieces = [];
+    for (const piece of pieces) this.#crc32 = crc32(piece, this.#crc32);
+    return pieces;
+  }
+
+  /** The rest. */
+  takeAll(): readonly Uint8Array[] {
     this.#flush();
-    return { pieces: this.#pieces, crc32: this.#pieces.reduce((crc, piece) => crc32(piece, crc), 0) };
+    return this.take();
   }
 
   #flush(): void {

@@ -29,11 +29,14 @@ interface StoredOperator {
   readonly vertex: CheckpointVertex;
   readonly keyed: boolean;
   readonly stateful: boolean;
+  /** It has rows in flight that fit no other parallelism. */
+  readonly here: boolean;
 }
 
 /** Throws a `UsageError` that names operators where the checkpoint does not fit the job. */
 export function planRestore(graph: JobGraph, checkpoint: CompletedCheckpoint, options: RestoreOptions): RestorePlan {
-  const stored = storedOperators(checkpoint);
+  const all = storedOperators(checkpoint);
+  const stored = new Map(all);
   const operators = new Map<string, OperatorStateHandles>();
   const enumerators = new Map<string, unknown>();
   const fresh: string[] = [];
@@ -58,6 +61,15 @@ export function planRestore(graph: JobGraph, checkpoint: CompletedCheckpoint, op
       `${checkpoint.path} cannot be restored: max parallelism decides which key is in which key group, and must not change. ${rescaled.join('; ')}. Set it to what it was.`,
     );
   }
+  const [inFlight] = [...all.values()].filter(({ here }) => here);
+  const other = graph.vertices.find(({ operators: chain, parallelism }) =>
+    chain.some(({ id }) => (all.get(id)?.vertex.subtasks.length ?? parallelism) !== parallelism),
+  );
+  if (inFlight !== undefined && other !== undefined) {
+    throw new UsageError(
+      `${checkpoint.path} cannot be restored at another parallelism: it was taken unaligned, with rows in flight at "${inFlight.name}" of which nobody knows to which other subtask they belong. ${other.name} had another parallelism than ${other.parallelism}: go on at that one, or from a savepoint, which never has rows in flight.`,
+    );
+  }
   const dropped = [...stored.values()].filter(({ stateful }) => stateful).map(({ name }) => name);
   if (dropped.length > 0 && !options.allowNonRestoredState) {
     throw new UsageError(
@@ -77,6 +89,7 @@ function storedOperators({ vertices, enumerators }: CompletedCheckpoint): Map<st
         name,
         vertex,
         keyed: entries.some(({ keyed }) => keyed),
+        here: entries.some(({ here }) => here === true),
         stateful: enumerator || entries.some(({ stateful }) => stateful),
       });
     }

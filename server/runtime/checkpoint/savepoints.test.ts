@@ -150,8 +150,13 @@ describe('savepoints and where a job begins', () => {
       const checkpoint = await job.take(1);
       const whole = statesAt(1);
       const some = await readAll(disk, checkpoint, [3, 4]);
-      expect(some.map(({ keyed }) => [...keyed.keys()])).toEqual([[3], [4]]);
-      expect(isDeepStrictEqual(some[0]?.keyed.get(3), whole[0]?.keyed.get(3))).toBe(true);
+      expect(some.map(({ keyed }) => keyed.map(([group]) => group))).toEqual([[3], [4]]);
+      expect(
+        isDeepStrictEqual(
+          some[0]?.keyed,
+          whole[0]?.keyed.filter(([group]) => group === 3),
+        ),
+      ).toBe(true);
       expect(some.map(({ watermark, operator }) => ({ watermark, operator }))).toEqual(
         whole.map(({ watermark, operator }) => ({ watermark, operator })),
       );
@@ -160,7 +165,7 @@ describe('savepoints and where a job begins', () => {
       await expect(readAll(disk, checkpoint, [0, 0])).rejects.toThrow(
         /State of count by device \(1\), key group 0: \/data\/readings\/chk-1\/0-0\.state is damaged near byte \d+/,
       );
-      expect((await readAll(disk, checkpoint, [3, 3]))[0]?.keyed.size).toBe(1);
+      expect((await readAll(disk, checkpoint, [3, 3]))[0]?.keyed.length).toBe(1);
     });
   });
 

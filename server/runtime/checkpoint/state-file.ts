@@ -3,14 +3,14 @@
  *
  *   [bytes of state]* [index of operator 1] [index of operator 2] …
  *
- * State comes in sections: one per key group, and one for what belongs to the operator itself (its watermark, its lists). The index of an
- * operator tells for each section where its bytes are: pieces of this file, and of older files that already had them. Whoever restores reads
+ * State comes in sections: one or several per key group, each a block that can be read by itself, and one for what belongs to the operator itself
+ * (its watermark, its lists). The index of an operator tells for each section where its bytes are: pieces of this file, and of older files that already had them. Whoever restores reads
  * the index of the operators it runs, and of the sections only those of its own key groups.
  */
 
 import { hash } from 'node:crypto';
 import { crc32 } from 'node:zlib';
-import type { OperatorSnapshot, OperatorState } from '#engine/state/snapshot.ts';
+import type { OwnSnapshot } from '#engine/state/snapshot.ts';
 import { ByteReader, ByteWriter } from '#engine/state/value-codec.ts';
 import { CorruptState } from './storage-error.ts';
 
@@ -45,19 +45,16 @@ export function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
   return Buffer.compare(a, b) === 0;
 }
 
-/** The state of an operator as bytes, section by section: its own, then key groups from the lowest on. */
-export function* sectionsOf(snapshot: OperatorSnapshot): Iterable<readonly [group: number, bytes: Uint8Array]> {
+/** The section of what belongs to the operator itself. */
+export function encodeOwn({ watermark, operator }: OwnSnapshot): Uint8Array {
   const own = new ByteWriter();
-  own.value({ watermark: snapshot.watermark, operator: snapshot.operator });
-  yield [OWN, own.take()];
-  for (const group of [...snapshot.keyed.keys()].sort((a, b) => a - b)) {
-    yield [group, snapshot.keyed.get(group) as Uint8Array];
-  }
+  own.value({ watermark, operator });
+  return own.take();
 }
 
-/** What `sectionsOf` made of an operator's own state, without key groups. */
-export function ownState(bytes: Uint8Array): Omit<OperatorSnapshot, 'keyed'> {
-  return new ByteReader(bytes).value() as { watermark: number; operator: Record<string, OperatorState> };
+/** What `encodeOwn` made bytes of. */
+export function decodeOwn(bytes: Uint8Array): OwnSnapshot {
+  return new ByteReader(bytes).value() as OwnSnapshot;
 }
 
 export function encodeIndex(sections: readonly Section[]): Uint8Array {

@@ -18,7 +18,7 @@ export interface SubtaskStateHandle {
   readonly shared: readonly StateFile[];
   /** The completed checkpoint it was built on, and whose files a writer may go on using; 0: none. */
   readonly base: number;
-  /** Bytes of all state, whichever file it is in. */
+  /** Bytes of all state and of its index, whichever file they are in: what the file would have if it referred to no other. */
   readonly full: number;
 }
 
@@ -30,6 +30,10 @@ export interface OperatorEntry {
   readonly keyed: boolean;
   /** There is state of any kind, not only a watermark. */
   readonly stateful: boolean;
+  /** Key groups with state, each with its bytes: group, bytes, group, bytes … */
+  readonly groups?: readonly number[];
+  /** Rows in flight are part of it that no other parallelism knows what to do with. Absent: there are none. */
+  readonly here?: boolean;
 }
 
 /** The state of one operator in a checkpoint, all subtasks. Plain data. */

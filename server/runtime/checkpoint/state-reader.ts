@@ -1,11 +1,18 @@
 /** Reads the state of one operator out of a checkpoint: for all subtasks that wrote it, but only the key groups that are wanted. */
 
 import { crc32 } from 'node:zlib';
-import { EMPTY_SNAPSHOT, type OperatorSnapshot } from '#engine/state/snapshot.ts';
+import type { KeyedBlock } from '#engine/state/keyed-blocks.ts';
+import { EMPTY_SNAPSHOT, type OperatorSnapshot, type RestoredSnapshot } from '#engine/state/snapshot.ts';
 import type { ByteRange, Disk } from './disk.ts';
-import { diskCode } from './disk.ts';
-import { decodeIndex, digestOf, OWN, ownState, type Section, sameBytes } from './state-file.ts';
-import { filesOf, type OperatorStateHandles, type StateFile, type SubtaskStateHandle } from './state-handle.ts';
+import { contentOf, diskCode } from './disk.ts';
+import { decodeIndex, decodeOwn, digestOf, OWN, type Section, sameBytes } from './state-file.ts';
+import {
+  filesOf,
+  type OperatorEntry,
+  type OperatorStateHandles,
+  type StateFile,
+  type SubtaskStateHandle,
+} from './state-handle.ts';
 import { CorruptState, storageError } from './storage-error.ts';
 
 /** Ranges of a file that are no further apart are read at one go, with what lies between. */
@@ -15,54 +22,127 @@ const GAP_BYTES = 32 << 10;
 const FINISHED: OperatorSnapshot = { ...EMPTY_SNAPSHOT, watermark: Number.POSITIVE_INFINITY };
 
 /**
- * Snapshots in the order of the subtasks that wrote them, each with the key groups of the range (inclusive) only. Throws `CorruptState` where
- * the bytes are not those that were written.
+ * Snapshots in the order of the subtasks that wrote them, each with the key groups of the range (inclusive) only; those that are large come bit by bit. Throws
+ * `CorruptState`, and so does what comes later, where the bytes are not those that were written.
  */
-export function readOperator(
+export function openOperator(
   disk: Disk,
   state: OperatorStateHandles,
   [first, last]: readonly [first: number, last: number],
-): Promise<OperatorSnapshot[]> {
-  const wanted = (group: number): boolean => group === OWN || (group >= first && group <= last);
+): Promise<RestoredSnapshot[]> {
+  const wanted = (group: number): boolean => group >= first && group <= last;
   return Promise.all(
     state.subtasks.map((handle, subtask) =>
-      handle === null ? FINISHED : readSubtask(disk, state, handle, `${state.name} (${subtask + 1})`, wanted),
+      handle === null ? FINISHED : openSubtask(disk, state, handle, `${state.name} (${subtask + 1})`, wanted),
     ),
   );
 }
 
-async function readSubtask(
+/** The same, all of it in memory. */
+export async function readOperator(
+  disk: Disk,
+  state: OperatorStateHandles,
+  range: readonly [first: number, last: number],
+): Promise<OperatorSnapshot[]> {
+  const snapshots = await openOperator(disk, state, range);
+  return Promise.all(
+    snapshots.map(async ({ rest, keyed, ...own }) => {
+      const blocks = [...keyed];
+      for await (const block of rest ?? []) blocks.push(block);
+      return { ...own, keyed: blocks };
+    }),
+  );
+}
+
+/** What of a subtask's state is read at a time, bytes. */
+const WINDOW_BYTES = 4 << 20;
+
+async function openSubtask(
   disk: Disk,
   { operator, root }: OperatorStateHandles,
   handle: SubtaskStateHandle,
   who: string,
   wanted: (group: number) => boolean,
-): Promise<OperatorSnapshot> {
+): Promise<RestoredSnapshot> {
   const entry = handle.operators.find(({ id }) => id === operator);
   if (entry === undefined) return EMPTY_SNAPSHOT;
-  const files = filesOf(handle);
-  const where = (file: number): string => `${root}/${(files[file] as StateFile).path}`;
-  const [index] = await readRanges(disk, where(0), who, [entry]);
-  const all = decodeIndex(index as Uint8Array, `State of ${who} in ${where(0)} at byte ${entry.offset}`);
-  const sections = all.filter(({ group }) => wanted(group));
+  const files = new SubtaskFiles(disk, root, filesOf(handle), who);
+  const all = await files.index(entry);
+  const own = all.find(({ group }) => group === OWN);
+  const groups = all.filter(({ group }) => group !== OWN && wanted(group));
+  const [now, ...later] = windows(own === undefined ? groups : [own, ...groups]);
+  const bytes = await files.read(now ?? []);
+  const keyed = blocksOf(now ?? [], bytes);
+  const known = { ...(own === undefined ? EMPTY_SNAPSHOT : decodeOwn(bytes[0] as Uint8Array)), keyed };
+  if (later.length === 0) return known;
+  const rest = async function* (): AsyncGenerator<KeyedBlock> {
+    for (const window of later) yield* blocksOf(window, await files.read(window));
+  };
+  return { ...known, rest: rest() };
+}
 
-  const needed = files.map((): ByteRange[] => []);
-  for (const { extents } of sections) for (const extent of extents) needed[extent.file]?.push(extent);
-  const contents = await Promise.all(
-    needed.map(async (ranges, file) => new Contents(await readRuns(disk, where(file), who, ranges))),
-  );
+function blocksOf(sections: readonly Section[], bytes: readonly Uint8Array[]): KeyedBlock[] {
+  return sections.flatMap(({ group }, i): KeyedBlock[] => (group === OWN ? [] : [[group, bytes[i] as Uint8Array]]));
+}
 
-  const keyed = new Map<number, Uint8Array>();
-  let own: Omit<OperatorSnapshot, 'keyed'> = EMPTY_SNAPSHOT;
+function windows(sections: readonly Section[]): Section[][] {
+  const all: Section[][] = [];
+  let room = 0;
   for (const section of sections) {
-    const bytes = join(section, contents);
-    if (!sameBytes(digestOf(bytes), section.digest)) {
-      throw await culprit(disk, root, files, section, who);
+    if (room <= 0) {
+      all.push([]);
+      room = WINDOW_BYTES;
     }
-    if (section.group === OWN) own = ownState(bytes);
-    else keyed.set(section.group, bytes);
+    all.at(-1)?.push(section);
+    room -= section.length;
   }
-  return { ...own, keyed };
+  return all;
+}
+
+/** The files that hold the state of one subtask. */
+class SubtaskFiles {
+  readonly #disk: Disk;
+  readonly #root: string;
+  readonly #files: readonly StateFile[];
+  readonly #who: string;
+
+  /** `who`: the subtask, for errors. */
+  constructor(disk: Disk, root: string, files: readonly StateFile[], who: string) {
+    this.#disk = disk;
+    this.#root = root;
+    this.#files = files;
+    this.#who = who;
+  }
+
+  async index(entry: OperatorEntry): Promise<Section[]> {
+    const path = this.#where(0);
+    const [index] = await readRanges(this.#disk, path, this.#who, [entry]);
+    return decodeIndex(index as Uint8Array, `State of ${this.#who} in ${path} at byte ${entry.offset}`);
+  }
+
+  /** The bytes of these sections, compared with their digests. */
+  async read(sections: readonly Section[]): Promise<Uint8Array[]> {
+    const needed = this.#files.map((): ByteRange[] => []);
+    for (const { extents } of sections) for (const extent of extents) needed[extent.file]?.push(extent);
+    const contents = await Promise.all(
+      needed.map(
+        async (ranges, file) => new Contents(await readRuns(this.#disk, this.#where(file), this.#who, ranges)),
+      ),
+    );
+    const all: Uint8Array[] = [];
+    for (const section of sections) {
+      const bytes = join(section, contents);
+      if (!sameBytes(digestOf(bytes), section.digest)) {
+        throw await culprit(this.#disk, this.#root, this.#files, section, this.#who);
+      }
+      all.push(bytes);
+    }
+    return all;
+  }
+
+  #where(file: number): string {
+    return `${this.#root}/${(this.#files[file] as StateFile).path}`;
+  }
 }
 
 /** Parts of a file that were read, to be asked for by their place in it. */
@@ -163,15 +243,19 @@ export async function damageOf(
   { path, bytes, crc32: expected }: StateFile,
 ): Promise<string | null> {
   const full = `${root}/${path}`;
-  let content: Uint8Array;
+  let length = 0;
+  let checksum = 0;
   try {
-    content = await disk.read(full);
+    for await (const part of contentOf(disk, full)) {
+      length += part.length;
+      checksum = crc32(part, checksum);
+    }
   } catch (error) {
     const code = diskCode(error);
     if (code === 'ENOENT') return `${full} is missing.`;
     if (code === 'EIO') return `${full} cannot be read (EIO): the disk reports a defect.`;
     throw storageError('A checkpoint could not be read', full, error);
   }
-  if (content.length !== bytes) return `${full} has ${content.length} bytes instead of ${bytes}.`;
-  return crc32(content) === expected ? null : `${full} is damaged (its checksum is wrong).`;
+  if (length !== bytes) return `${full} has ${length} bytes instead of ${bytes}.`;
+  return checksum === expected ? null : `${full} is damaged (its checksum is wrong).`;
 }

@@ -2,6 +2,8 @@
  * Writes the state of one subtask, checkpoint after checkpoint, one file each; runs in the subtask's thread, behind the synchronous part.
  * `state-file.ts` tells what the file looks like, `state-reader.ts` reads it.
  *
+ *   key groups, block by block ─> where they are already, or into the file ─> the disk, as fast as that takes them
+ *
  * Incremental: a checkpoint builds on the last one that is known to be complete, and refers to what that has already. The first one of every
  * attempt is whole, and so are savepoints.
  */
@@ -9,14 +11,12 @@
 import { randomInt } from 'node:crypto';
 import { setImmediate as turn } from 'node:timers/promises';
 import type { CheckpointKind } from '#engine/exchange/barrier.ts';
-import type { OperatorSnapshot } from '#engine/state/snapshot.ts';
-import type { SubtaskId } from '../task/wiring.ts';
-import { type Disk, unlessMissing } from './disk.ts';
-import { Pieces } from './pieces.ts';
-import { digestOf, encodeIndex, OWN, type Section, sectionsOf } from './state-file.ts';
-import type { OperatorEntry, StateFile, SubtaskStateHandle } from './state-handle.ts';
+import type { SubtaskId } from '../task/channels.ts';
+import { type Content, type Disk, unlessMissing } from './disk.ts';
+import { type OperatorPart, StateContent } from './state-content.ts';
+import type { StateFile, SubtaskStateHandle } from './state-handle.ts';
 import { storageError } from './storage-error.ts';
-import { PORTION_BYTES, WrittenState } from './written-state.ts';
+import { WrittenState } from './written-state.ts';
 
 export interface StateWriterOptions {
   readonly disk: Disk;
@@ -36,16 +36,12 @@ export interface CheckpointTarget {
   readonly kind: CheckpointKind;
 }
 
-/** State of one operator of the subtask's chain. */
-export interface OperatorPart {
-  /** Id of the operator. */
-  readonly operator: string;
-  readonly snapshot: OperatorSnapshot;
-}
+/** What the disk is given at a time, bytes: where there is less, it is asked nothing before all of it is there. */
+const BEGIN_BYTES = 4 << 20;
 
 export class StateWriter {
   readonly #options: StateWriterOptions;
-  readonly #pause: () => Promise<void>;
+  readonly pause: () => Promise<void>;
   readonly #seed: number;
   /** Of the last checkpoint known to be complete. */
   #base: WrittenState | null = null;
@@ -54,45 +50,46 @@ export class StateWriter {
 
   constructor(options: StateWriterOptions) {
     this.#options = options;
-    this.#pause = options.pause ?? (() => turn());
+    this.pause = options.pause ?? (() => turn());
     this.#seed = options.seed ?? randomInt(2 ** 31);
   }
 
-  /** Safe on disk once the answer is there; the names of the files are when the checkpoint is completed. */
-  async write({ checkpoint, kind }: CheckpointTarget, parts: readonly OperatorPart[]): Promise<SubtaskStateHandle> {
+  /**
+   * Safe on disk once the answer is there; the names of the files are when the checkpoint is completed. `pause` may throw: then nothing is left of it.
+   */
+  async write(
+    { checkpoint, kind }: CheckpointTarget,
+    parts: readonly OperatorPart[],
+    pause = this.pause,
+  ): Promise<SubtaskStateHandle> {
     const { root, subtask, disk, incremental = false } = this.#options;
     const name = `${subtask.vertex}-${subtask.index}.state`;
     const shares = incremental && kind === 'checkpoint';
     const path = shares ? `shared/${checkpoint}-${name}` : `chk-${checkpoint}/${name}`;
-    const file = new Pieces();
     const base = shares ? this.#base : null;
     const state = shares ? new WrittenState(checkpoint, base, this.#seed) : null;
-    const sections = await this.#addSections(parts, file, state);
-    const shared = [...(state?.files ?? [])];
-    const numbers = new Map(shared.map(([number], i) => [number, i + 1]));
-    const operators = parts.map(({ operator, snapshot }, i) =>
-      addIndex(file, operator, snapshot, sections[i] as Section[], (number) => numbers.get(number) ?? 0),
-    );
-    const { pieces, crc32 } = file.take();
+    const file = new StateContent(parts, state, pause);
+    const content = file.pieces();
+    let asked = false;
     try {
+      const pieces = await begun(content, BEGIN_BYTES);
+      asked = true;
       await disk.makeDirectory(`${root}/chk-${checkpoint}`);
       await disk.write(`${root}/${path}`, pieces);
     } catch (error) {
-      await unlessMissing(disk.remove(`${root}/${path}`)).catch(() => {});
+      if (asked) await unlessMissing(disk.remove(`${root}/${path}`)).catch(() => {});
+      if (file.failure !== null) throw file.failure.cause;
       throw storageError(`State of checkpoint ${checkpoint} could not be written`, `${root}/${path}`, error);
+    } finally {
+      await content.return();
     }
-    const written: StateFile = { path, bytes: file.length, crc32 };
+    const { operators, shared, bytes, crc32, full } = file;
+    const written: StateFile = { path, bytes, crc32 };
     if (state !== null) {
       state.seal(written);
       this.#pending.set(checkpoint, state);
     }
-    return {
-      file: written,
-      operators,
-      shared: shared.map(([, older]) => older),
-      base: base?.checkpoint ?? 0,
-      full: sections.flat().reduce((sum, { length }) => sum + length, 0),
-    };
+    return { file: written, operators, shared, base: base?.checkpoint ?? 0, full };
   }
 
   /** The checkpoint is complete: what comes next may build on it. */
@@ -106,47 +103,21 @@ export class StateWriter {
   aborted(checkpoint: number): void {
     this.#pending.delete(checkpoint);
   }
-
-  /** Puts the state into the file, or where it is already. Per part its sections; `file` in extents is a checkpoint's number. */
-  async #addSections(parts: readonly OperatorPart[], file: Pieces, state: WrittenState | null): Promise<Section[][]> {
-    let portion = 0;
-    const all: Section[][] = [];
-    for (const { operator, snapshot } of parts) {
-      const sections: Section[] = [];
-      all.push(sections);
-      for (const [group, bytes] of sectionsOf(snapshot)) {
-        if (state === null) {
-          const extents = [{ file: 0, offset: file.length, length: bytes.length }];
-          file.add(bytes);
-          sections.push({ group, length: bytes.length, digest: digestOf(bytes), extents });
-        } else {
-          const { length, digest, extents } = await state.add(`${group} ${operator}`, bytes, file, this.#pause);
-          sections.push({ group, length, digest, extents });
-        }
-        portion += bytes.length;
-        if (portion < PORTION_BYTES) continue;
-        portion = 0;
-        await this.#pause();
-      }
-    }
-    return all;
-  }
 }
 
-function addIndex(
-  file: Pieces,
-  id: string,
-  snapshot: OperatorSnapshot,
-  sections: readonly Section[],
-  fileOf: (checkpoint: number) => number,
-): OperatorEntry {
-  const local = sections.map((section) => ({
-    ...section,
-    extents: section.extents.map((extent) => ({ ...extent, file: fileOf(extent.file) })),
-  }));
-  const index = encodeIndex(local);
-  const offset = file.length;
-  file.add(index);
-  const keyed = sections.some(({ group }) => group !== OWN);
-  return { id, offset, length: index.length, keyed, stateful: keyed || Object.keys(snapshot.operator).length > 0 };
+/** Goes on when so much of it is there, or all: then it is a list. */
+async function begun(content: AsyncGenerator<Uint8Array, void, void>, bytes: number): Promise<Content> {
+  const first: Uint8Array[] = [];
+  for (let got = 0; got < bytes; ) {
+    const { done, value } = await content.next();
+    if (done === true) return first;
+    first.push(value);
+    got += value.length;
+  }
+  return followed(first, content);
+}
+
+async function* followed(first: readonly Uint8Array[], rest: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array> {
+  yield* first;
+  yield* rest;
 }

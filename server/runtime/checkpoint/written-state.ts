@@ -1,16 +1,17 @@
 /**
- * What a subtask has written for a checkpoint and where it is, so that the next one writes only what has changed since: sections whose bytes are
- * the same stay where they are, of others those chunks that are the same.
+ * What a subtask has written for a checkpoint and where it is, so that the next one writes only what has changed since: blocks of a section whose
+ * bytes are the same stay where they are, of others those chunks that are the same in any block of it.
  *
  * Files fill with what nobody needs any more. When all of them are more than twice as large as the state, or are too many, those of which least
  * is needed are left: that is written again, and with it they can go.
  */
 
 import { chunkEnd, hashChunk, hashed } from './chunks.ts';
+import { KnownChunks } from './known-chunks.ts';
 import type { Pieces } from './pieces.ts';
 import { digestOf, type Extent, sameBytes } from './state-file.ts';
 import type { StateFile } from './state-handle.ts';
-import { NONE, StoredChunks } from './stored-chunks.ts';
+import { StoredChunks } from './stored-chunks.ts';
 
 /** Files may be this many times as large as the state that is in them; then some are left, until they are only `LEAVE_TO` times as large. */
 const LEAVE_FROM = 2;
@@ -20,7 +21,7 @@ const MAX_FILES = 32;
 /** Bytes worked through between two pauses. */
 export const PORTION_BYTES = 512 << 10;
 
-interface WrittenSection {
+interface WrittenBlock {
   readonly length: number;
   readonly digest: Uint8Array;
   /** `file`: number of the checkpoint that wrote it. */
@@ -31,7 +32,8 @@ interface WrittenSection {
 /** All that one checkpoint needs. Unchanged once it is sealed. */
 export class WrittenState {
   readonly checkpoint: number;
-  readonly #sections = new Map<string, WrittenSection>();
+  /** Blocks of each section, in their order. */
+  readonly #sections = new Map<string, WrittenBlock[]>();
   /** By number of the checkpoint that wrote it; its own comes when it is there. */
   readonly files = new Map<number, StateFile>();
   #base: WrittenState | null;
@@ -46,19 +48,26 @@ export class WrittenState {
     this.#seed = seed;
   }
 
-  /** Puts what is new of a section into the file, and gives where all of it is. */
-  async add(key: string, bytes: Uint8Array, to: Pieces, pause: () => Promise<void>): Promise<WrittenSection> {
+  /** Puts what is new of the next block of a section into the file, and gives where all of it is. */
+  async add(key: string, bytes: Uint8Array, to: Pieces, pause: () => Promise<void>): Promise<WrittenBlock> {
     const digest = digestOf(bytes);
-    const before = this.#base === null ? undefined : this.#base.#sections.get(key);
-    const same = before !== undefined && before.length === bytes.length && sameBytes(before.digest, digest);
-    const stays = same && !before.extents.some(({ file }) => this.#left.has(file));
-    const section = stays ? before : await this.#compare(bytes, digest, before?.chunks ?? null, to, pause);
-    this.#sections.set(key, section);
-    for (const { file } of section.extents) {
-      const known = this.#base?.files.get(file);
-      if (known !== undefined) this.files.set(file, known);
+    const before = (this.#base === null ? null : this.#base.#sections.get(key)) ?? [];
+    const blocks = this.#sections.get(key) ?? [];
+    this.#sections.set(key, blocks);
+    const same = before.find((block) => block.length === bytes.length && sameBytes(block.digest, digest));
+    const stays = same !== undefined && !same.extents.some(({ file }) => this.#left.has(file));
+    const known = (): KnownChunks =>
+      new KnownChunks(
+        before.map(({ chunks }) => chunks),
+        Math.min(blocks.length, before.length),
+      );
+    const block = stays ? same : await this.#compare(bytes, digest, known(), to, pause);
+    blocks.push(block);
+    for (const { file } of block.extents) {
+      const older = this.#base?.files.get(file);
+      if (older !== undefined) this.files.set(file, older);
     }
-    return section;
+    return block;
   }
 
   /** It is written. What it was compared with is forgotten. */
@@ -69,7 +78,7 @@ export class WrittenState {
 
   filesToLeave(): ReadonlySet<number> {
     const needed = new Map([...this.files.keys()].map((file) => [file, 0]));
-    for (const { extents } of this.#sections.values()) {
+    for (const { extents } of [...this.#sections.values()].flat()) {
       for (const { file, length } of extents) needed.set(file, (needed.get(file) ?? 0) + length);
     }
     const files = [...this.files].map(([number, { bytes }]) => ({
@@ -97,38 +106,37 @@ export class WrittenState {
   async #compare(
     bytes: Uint8Array,
     digest: Uint8Array,
-    before: StoredChunks | null,
+    before: KnownChunks,
     to: Pieces,
     pause: () => Promise<void>,
-  ): Promise<WrittenSection> {
+  ): Promise<WrittenBlock> {
     const chunks = new StoredChunks();
     const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     /** Where the run begins that is to be written. */
     let run = 0;
     let runOffset = to.length;
-    /** The chunk of before that would come next. */
-    let likely = 0;
     let paused = 0;
     for (let from = 0; from < bytes.length; ) {
       // What follows is mostly what followed before: then there is no border to be looked for.
-      let end = from + (before?.lengthOf(likely) ?? 0);
-      const guess = end > from && end <= bytes.length;
-      if (guess) hashChunk(view, from, end, this.#seed);
-      let found = NONE;
-      if (guess && before?.is(likely, hashed.a, hashed.b, end - from)) found = likely;
-      else {
+      let end = from + before.expected;
+      let found = end > from && end <= bytes.length;
+      if (found) {
+        hashChunk(view, from, end, this.#seed);
+        found = before.isExpected(hashed.a, hashed.b, end - from);
+      }
+      if (!found) {
         end = chunkEnd(bytes, from);
         hashChunk(view, from, end, this.#seed);
-        found = before?.find(hashed.a, hashed.b, end - from) ?? NONE;
+        found = before.find(hashed.a, hashed.b, end - from);
       }
       const { a, b } = hashed;
-      if (found !== NONE) likely = found + 1;
-      if (found !== NONE && before !== null && !this.#left.has(before.fileOf(found))) {
+      if (found && !this.#left.has(before.file)) {
         to.add(bytes.subarray(run, from));
         run = end;
         runOffset = to.length;
-        chunks.add(a, b, before.fileOf(found), before.offsetOf(found), end - from);
+        chunks.add(a, b, before.file, before.offset, end - from);
       } else chunks.add(a, b, this.checkpoint, runOffset + from - run, end - from);
+      if (found) before.next();
       from = end;
       if (from - paused >= PORTION_BYTES) {
         paused = from;
@@ -136,7 +144,7 @@ export class WrittenState {
       }
     }
     to.add(bytes.subarray(run));
-    before?.dropTable();
+    before.dropTables();
     chunks.seal();
     return { length: bytes.length, digest, extents: chunks.extents(), chunks };
   }

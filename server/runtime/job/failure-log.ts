@@ -4,6 +4,8 @@ export interface JobFailure {
   readonly message: string;
   /** Null: the job was not restarted. */
   readonly restartInMs: number | null;
+  /** For people: what restarted, `1 of 4 regions`; null: the job. */
+  readonly scope: string | null;
 }
 
 /** Flink's `web.exception-history-size`. */

@@ -5,6 +5,7 @@
  *   start ─> [open the store, find the checkpoint] ─> sinks take back what it does not know ─> attempt (`job-execution.ts`) ─> RUNNING
  *                              ^                                                                                │
  *                              └── delay <── all tasks closed <── RESTARTING <── failure ───────────────────────┤
+ *                                                 a region fails, and runs again alone (`region-failover.ts`) ───┤
  *                                                                                                    end: one last checkpoint
  *
  * News goes up through subscriptions (`onState`, `onNews`, `onReport`); numbers are read from shared cells whenever somebody likes (`cells`).
@@ -12,22 +13,30 @@
 
 import { randomBytes } from 'node:crypto';
 import { type Clock, systemTimers, type Timers } from '#base/clock.ts';
-import { messageOf, WeirError } from '#base/errors.ts';
+import { WeirError } from '#base/errors.ts';
 import { Random } from '#base/random.ts';
 import type { JobGraph } from '#engine/graph/job-graph.ts';
 import { type ParallelismChanges, withParallelism } from '#engine/graph/rescale.ts';
-import type { CheckpointStatistics } from '#shared/checkpoints.ts';
+import type { CheckpointDetails, CheckpointStatistics } from '#shared/checkpoints.ts';
+import type { JobState } from '#shared/live.ts';
+import type { StateSizes } from '#shared/state-sizes.ts';
 import type { CompletedCheckpoint } from '../checkpoint/checkpoint-metadata.ts';
 import type { JobSpec } from '../messages.ts';
+import { subtasksOf } from '../task/channels.ts';
+import { type CountedFailure, FailureCounter } from './failure-counter.ts';
 import { FailureLog } from './failure-log.ts';
 import { type JobCells, newJobCells, resizedCells } from './job-cells.ts';
 import { JobCheckpoints, type JobCheckpointsOptions, type RestorePoint } from './job-checkpoints.ts';
 import { type ExecutionListener, JobExecution, placeSubtasks, slotsOf } from './job-execution.ts';
 import type { JobNews } from './job-news.ts';
-import { checkTransition, isTerminal, type JobState } from './job-state.ts';
+import { checkTransition, isTerminal } from './job-state.ts';
+import { RegionFailover } from './region-failover.ts';
+import { type RegionView, regionViews } from './region-view.ts';
 import type { RestartSettings } from './restart-settings.ts';
-import { type RestartStrategy, recoverFrom, restartStrategy } from './restart-strategies.ts';
+import { RowAccounts } from './row-accounts.ts';
+import { StateAlert } from './state-alert.ts';
 import type { TaskManagerPool } from './task-managers.ts';
+import type { TaskCounts, TaskStates } from './task-states.ts';
 import { WatermarkAlignmentCoordinator } from './watermark-alignment.ts';
 
 export interface JobMasterOptions {
@@ -44,6 +53,8 @@ export interface JobMasterOptions {
   readonly checkpoints?: JobCheckpointsOptions | null;
   /** Absent: a failure is the end. */
   readonly restart?: RestartSettings;
+  /** From so many bytes of state of one operator on, and below again, it is told (`state-size`). Default: never. */
+  readonly stateAlertBytes?: number;
 }
 
 type ReportListener = (subtask: number, message: unknown) => void;
@@ -54,14 +65,20 @@ export class JobMaster {
   /** Resolves with the terminal state; never rejects. */
   readonly done: Promise<JobState>;
   readonly failures = new FailureLog();
+  /** Where its rows are; empty without checkpoints. */
+  readonly accounts = new RowAccounts();
   readonly #options: JobMasterOptions;
   readonly #timers: Timers;
   readonly #checkpoints: JobCheckpoints | null;
+  readonly #stateAlert: StateAlert | null;
   #graph: JobGraph;
   #spec: JobSpec;
   /** They live as long as the job: counters go on. */
   #cells: JobCells;
   #execution: JobExecution | null = null;
+  /** Of the attempt that runs. */
+  #failover: RegionFailover | null = null;
+  #tasks: TaskStates | null = null;
   #alignment: WatermarkAlignmentCoordinator;
   readonly #stateListeners = new Set<(state: JobState) => void>();
   readonly #newsListeners = new Set<(news: JobNews) => void>();
@@ -69,8 +86,8 @@ export class JobMaster {
   #state: JobState = 'CREATED';
   #failure: Error | null = null;
   #startedAt = 0;
-  readonly #restartSettings: RestartSettings;
-  readonly #strategy: RestartStrategy;
+  #changedAt = 0;
+  readonly #counter: FailureCounter;
   #stopWanted = false;
   /** Every task has finished and every sink has committed: nothing can fail or be changed any more. */
   #complete = false;
@@ -105,8 +122,25 @@ export class JobMaster {
           tell: (news) => this.#tell(news),
         })
       : null;
-    this.#restartSettings = options.restart ?? { type: 'none' };
-    this.#strategy = restartStrategy(this.#restartSettings, random);
+    const { stateAlertBytes } = options;
+    this.#stateAlert =
+      stateAlertBytes === undefined
+        ? null
+        : new StateAlert({
+            bytes: stateAlertBytes,
+            graph: () => this.#graph,
+            cells: () => this.cells,
+            clock,
+            timers: this.#timers,
+            tell: (news) => this.#tell(news),
+          });
+    const settings = options.restart ?? { type: 'none' };
+    this.#counter = new FailureCounter(settings, {
+      random,
+      clock,
+      log: this.failures,
+      tell: (news) => this.#tell(news),
+    });
     // Too few slots are an error of whoever makes the job.
     placeSubtasks(graph, options.taskManagers);
   }
@@ -130,6 +164,15 @@ export class JobMaster {
     return this.#state;
   }
 
+  get tasks(): TaskCounts {
+    return this.#tasks?.counts ?? { CREATED: subtasksOf(this.#graph).length };
+  }
+
+  /** The pipelined regions, with what their subtasks are and in which attempt. */
+  get regions(): readonly RegionView[] {
+    return regionViews(this.#graph, this.#tasks);
+  }
+
   /** Cause when FAILED or RESTARTING, or on the way there; the ones before are in `failures`. */
   get failure(): Error | null {
     return this.#failure;
@@ -140,6 +183,11 @@ export class JobMaster {
     return this.#startedAt;
   }
 
+  /** When the state last changed, ms since the epoch; 0: never. */
+  get changedAt(): number {
+    return this.#changedAt;
+  }
+
   /** Of the attempt that runs. */
   get alignment(): WatermarkAlignmentCoordinator {
     return this.#alignment;
@@ -148,6 +196,17 @@ export class JobMaster {
   /** Null: the job takes no checkpoints. */
   get checkpoints(): CheckpointStatistics | null {
     return this.#checkpoints?.statistics() ?? null;
+  }
+
+  /** Of all operators and key groups, as of the last completed checkpoint; null: the job takes none. */
+  get stateSizes(): StateSizes | null {
+    const sizes = this.#checkpoints?.stateSizes;
+    return sizes === undefined ? null : { ...sizes, alertBytes: this.#options.stateAlertBytes ?? null };
+  }
+
+  /** Of one of them, subtask by subtask; null: it is not known, or not any more. */
+  checkpointDetails(id: number): CheckpointDetails | null {
+    return this.#checkpoints?.details(id) ?? null;
   }
 
   /** Starts the job. Rejects when a thread cannot be started, a task not be made, or what the job should go on from not be read. */
@@ -169,7 +228,7 @@ export class JobMaster {
     if (this.#state !== 'CANCELLING') {
       this.#moveTo('CANCELLING');
       this.#endDelay?.();
-      await this.#checkpoints?.stop('CHECKPOINT_COORDINATOR_SHUTDOWN');
+      await Promise.all([this.#failover?.end(), this.#checkpoints?.stop('CHECKPOINT_COORDINATOR_SHUTDOWN')]);
       await this.#close();
       this.#moveTo('CANCELED');
     }
@@ -188,13 +247,18 @@ export class JobMaster {
     return this.#withCheckpoints().savepoint('savepoint', target);
   }
 
+  /** Removes a savepoint from wherever it lies. */
+  disposeSavepoint(path: string): Promise<void> {
+    return this.#withCheckpoints().dispose(path);
+  }
+
   checkpoint(): Promise<CompletedCheckpoint> {
     return this.#withCheckpoints().checkpoint();
   }
 
   /**
    * Takes a savepoint behind which nothing is read, and ends the job: FINISHED. With `drain` all windows fire first, and nobody should go on
-   * from it. Where the savepoint fails the job goes on.
+   * from it. Where the savepoint fails the job goes on; so it does, from the savepoint, where a task fails before it has ended.
    */
   async stopWithSavepoint({
     drain = false,
@@ -204,15 +268,33 @@ export class JobMaster {
     target?: string | null;
   } = {}): Promise<CompletedCheckpoint> {
     const checkpoints = this.#withCheckpoints();
+    const execution = this.#execution;
     try {
       const savepoint = await checkpoints.savepoint(drain ? 'drain' : 'stop', target);
-      this.#execution?.broadcast({ type: 'finish' });
-      await this.done;
-      return savepoint;
+      if (await this.#finish(execution)) return savepoint;
+      throw new WeirError(
+        'NOT_STOPPED',
+        `Job ${this.graph.name} has failed while it was being stopped, and goes on. Savepoint ${savepoint.id} is in ${savepoint.path}.`,
+      );
     } catch (error) {
       this.#execution?.broadcast({ type: 'go-on' });
       throw error;
     }
+  }
+
+  /** The tasks of an attempt have nothing more to do. False: it has failed before they had finished, and the job goes on. */
+  #finish(execution: JobExecution | null): Promise<boolean> {
+    return new Promise((resolve) => {
+      const look = (): void => {
+        const over = isTerminal(this.#state);
+        if (!over && execution === this.#execution && this.#state !== 'RESTARTING') return;
+        forget();
+        resolve(over);
+      };
+      const forget = this.onState(look);
+      if (execution === this.#execution) execution?.finish();
+      look();
+    });
   }
 
   /**
@@ -232,7 +314,7 @@ export class JobMaster {
         `Job ${graph.name} is ${this.#state}: it can be rescaled while it is RUNNING.`,
       );
     const execution = this.#execution;
-    await checkpoints.checkpoint();
+    await checkpoints.checkpoint({ aligned: true });
     if (this.#state !== 'RUNNING' || this.#complete || execution !== this.#execution)
       throw new WeirError(
         'NOT_RUNNING',
@@ -241,7 +323,7 @@ export class JobMaster {
     const began = clock.nanos();
     this.#moveTo('RESTARTING');
     this.#execution = null;
-    await Promise.all([execution?.dispose(), checkpoints.stop('JOB_FAILOVER_REGION')]);
+    await Promise.all([this.#failover?.end(), execution?.dispose(), checkpoints.stop('JOB_FAILOVER_REGION')]);
     const before = this.#graph;
     this.#graph = graph;
     this.#spec = { ...this.#spec, parallelism: { ...this.#spec.parallelism, ...changes } };
@@ -302,15 +384,19 @@ export class JobMaster {
     const { taskManagers } = this.#options;
     await taskManagers.start();
     await this.#checkpoints?.recoverSinks(point);
+    this.accounts.begin(this.graph, this.cells, point?.checkpoint.id ?? null);
     const execution = this.#newExecution(point);
     this.#execution = execution;
+    this.#tasks = execution.tasks;
     this.#alignment = this.#newAlignment();
     await execution.start();
     if (execution !== this.#execution) return;
     if (this.#state !== 'CREATED' && this.#state !== 'RESTARTING') return;
     this.#failure = null;
+    this.#failover = this.#newFailover(execution);
     this.#moveTo('RUNNING');
     this.#checkpoints?.start(point);
+    this.#stateAlert?.start();
     if (this.#stopWanted) execution.toSources({ type: 'stop' });
     this.#align(execution);
   }
@@ -318,15 +404,18 @@ export class JobMaster {
   #newExecution(point: RestorePoint | null): JobExecution {
     const { taskManagers, clock } = this.#options;
     const listener: ExecutionListener = {
-      onFailure: (error) => {
-        if (execution === this.#execution) this.#onFailure(error);
+      onFailure: (error, region) => {
+        if (execution === this.#execution) this.#onFailure(error, region);
       },
       onEnded: () => void this.#finishWithCheckpoint(execution),
       onFinished: () => void this.#onFinished(),
       onReport: (operator, subtask, message) => {
         for (const listener of this.#reportListeners.get(operator) ?? []) listener(subtask, message);
       },
-      onAcknowledged: (message) => this.#checkpoints?.acknowledge(message),
+      onAcknowledged: (message) => {
+        this.accounts.acknowledged(message.checkpoint, message.id, message.rows, message.figures.unaligned);
+        this.#checkpoints?.acknowledge(message);
+      },
       onDeclined: (message) => this.#checkpoints?.decline(message),
     };
     const execution = new JobExecution({
@@ -338,9 +427,37 @@ export class JobMaster {
       latencies: this.latencies,
       checkpoints: this.#checkpoints?.deployment ?? null,
       restored: point,
+      before: this.#tasks,
       listener,
     });
     return execution;
+  }
+
+  #newFailover(execution: JobExecution): RegionFailover {
+    const { taskManagers, clock } = this.#options;
+    return new RegionFailover({
+      execution,
+      checkpoints: this.#checkpoints,
+      accounts: this.accounts,
+      taskManagers,
+      clock,
+      timers: this.#timers,
+      count: (error, scope) => {
+        const { delayMs, last } = this.#count(error, scope);
+        if (delayMs === null) void this.#end(last);
+        return delayMs;
+      },
+      restartAll: (error, why) => {
+        if (execution === this.#execution) void this.#restart(error, why);
+      },
+      onRestarted: ({ regions, subtasks, gapMs }) => {
+        this.#failure = null;
+        this.#alignment.forget(subtasks);
+        if (this.#stopWanted) execution.toSources({ type: 'stop' }, subtasks);
+        const of = execution.regions.length;
+        this.#tell({ type: 'regions-restarted', at: clock.now(), regions, of, subtasks: subtasks.length, gapMs });
+      },
+    });
   }
 
   #newAlignment(): WatermarkAlignmentCoordinator {
@@ -363,7 +480,7 @@ export class JobMaster {
   async #finishWithCheckpoint(execution: JobExecution): Promise<void> {
     try {
       await this.#checkpoints?.last();
-      if (execution === this.#execution) execution.broadcast({ type: 'finish' });
+      if (execution === this.#execution) execution.finish();
     } catch {
       // The attempt is over, and its failure known.
     }
@@ -376,7 +493,8 @@ export class JobMaster {
     if (this.#state === 'RUNNING') this.#moveTo('FINISHED');
   }
 
-  #onFailure(error: Error): void {
+  /** `region`: that it struck, and no other; null: all of the job. */
+  #onFailure(error: Error, region: number | null = null): void {
     if (this.#state === 'CREATED') {
       // `start` rejects with it.
       this.#failure = error;
@@ -384,28 +502,33 @@ export class JobMaster {
     }
     if (this.#complete || (this.#state !== 'RUNNING' && this.#state !== 'RESTARTING')) return;
     if (this.#state === 'RESTARTING' && this.#endDelay !== null) return;
-    void this.#restart(error);
+    let why: string | null = null;
+    if (this.#state === 'RUNNING' && region !== null && this.#failover !== null) {
+      const refused = this.#failover.takes(region, error);
+      if (refused === null) return;
+      why = refused.why;
+    }
+    void this.#restart(error, why);
   }
 
-  /** Restarts the job, or ends it. */
-  async #restart(error: Error): Promise<void> {
-    const now = this.#options.clock.now();
-    this.#restarts++;
+  #count(error: Error, scope: string | null): CountedFailure {
     this.#failure = error;
-    const recovery = recoverFrom(error, this.#strategy, this.#restartSettings, now);
-    const delayMs = recovery.restart ? recovery.backoffMs : null;
-    this.failures.add({ at: now, message: messageOf(error), restartInMs: delayMs });
-    this.#tell({ type: 'failure', at: now, message: messageOf(error), restartInMs: delayMs });
+    return this.#counter.count(error, scope);
+  }
+
+  /** Restarts the job, or ends it. `why`: what keeps one of its regions from being restarted alone. */
+  async #restart(error: Error, why: string | null = null): Promise<void> {
+    this.#restarts++;
+    const { delayMs, last } = this.#count(error, why === null ? null : `the whole job, since ${why}`);
     if (delayMs === null) {
-      // Without a strategy there is nothing to say about it.
-      await this.#end(recovery.restart || this.#restartSettings.type === 'none' ? error : recovery.error);
+      await this.#end(last);
       return;
     }
     if (this.#state !== 'RESTARTING') this.#moveTo('RESTARTING');
     const failed = this.#execution;
     this.#execution = null;
     const settled = this.#checkpoints?.stop('JOB_FAILURE');
-    await Promise.all([failed?.dispose(), settled, this.#delay(delayMs)]);
+    await Promise.all([this.#failover?.end(), failed?.dispose(), settled, this.#delay(delayMs)]);
     await this.#relaunch();
   }
 
@@ -437,7 +560,7 @@ export class JobMaster {
   async #end(error: Error): Promise<void> {
     this.#failure = error;
     if (this.#state !== 'FAILING') this.#moveTo('FAILING');
-    await this.#checkpoints?.stop('JOB_FAILURE');
+    await Promise.all([this.#failover?.end(), this.#checkpoints?.stop('JOB_FAILURE')]);
     await this.#close();
     if (this.#state === 'FAILING') this.#moveTo('FAILED');
   }
@@ -452,11 +575,19 @@ export class JobMaster {
   #moveTo(state: JobState): void {
     checkTransition(this.#state, state);
     this.#state = state;
+    this.#changedAt = this.#options.clock.now();
     for (const listener of this.#stateListeners) listener(state);
-    if (isTerminal(state)) this.#resolveDone(state);
+    if (!isTerminal(state)) return;
+    this.#stateAlert?.stop();
+    this.#resolveDone(state);
   }
 
   #tell(news: JobNews): void {
+    if (news.type === 'checkpoint') {
+      const { type, id } = news.change;
+      if (type === 'completed') this.accounts.completed(id);
+      if (type === 'failed') this.accounts.failed(id);
+    }
     for (const listener of this.#newsListeners) listener(news);
   }
 }

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { checkTransition, isTerminal, type JobState } from './job-state.ts';
+import type { JobState } from '#shared/live.ts';
+import { checkTransition, isTerminal } from './job-state.ts';
 import { checkTaskTransition, isTerminalTask, type TaskState } from './task-state.ts';
 
 /** Every step that is allowed, `FROM TO`. */

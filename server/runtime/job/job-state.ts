@@ -15,16 +15,7 @@
  */
 
 import { WeirError } from '#base/errors.ts';
-
-export type JobState =
-  | 'CREATED'
-  | 'RUNNING'
-  | 'RESTARTING'
-  | 'FAILING'
-  | 'FAILED'
-  | 'CANCELLING'
-  | 'CANCELED'
-  | 'FINISHED';
+import type { JobState } from '#shared/live.ts';
 
 const NEXT: Record<JobState, readonly JobState[]> = {
   CREATED: ['RUNNING', 'RESTARTING', 'FAILING', 'CANCELLING'],

@@ -4,7 +4,8 @@
  *
  *   running ──killed, out of memory, hung──> lost: whoever runs a job there is told ──replace──> the standby takes over its place
  *
- * A standby is a thread that has loaded everything and waits for a number: starting one takes longer than all the rest of a recovery.
+ * A standby is a thread that has loaded everything and waits for a number: starting one takes longer than all the rest of a recovery. The next
+ * one is started when the job has had time to get to its speed again, which the compiler needs all cores for.
  */
 
 import { randomUUID } from 'node:crypto';
@@ -43,8 +44,10 @@ export type TaskManagerPool = Pick<
   'slots' | 'count' | 'bells' | 'growTo' | 'start' | 'register' | 'unregister' | 'send' | 'alive'
 >;
 
-const MAX_TASK_MANAGERS = 64;
+export const MAX_TASK_MANAGERS = 64;
 const HEARTBEAT_MS = 500;
+/** From the moment in which a standby has taken a place to the start of the next one. */
+const NEXT_STANDBY_MS = 2000;
 const HEARTBEAT_TIMEOUT_MS = 10_000;
 
 /** A thread, in place or in waiting. */
@@ -73,6 +76,7 @@ export class TaskManagers {
   readonly #listeners = new Map<number, TaskManagerListener>();
   #started: Promise<void> | null = null;
   #watch: NodeJS.Timeout | null = null;
+  #nextStandby: NodeJS.Timeout | null = null;
   #closing = false;
   #nextJob = 1;
   readonly #stateDirectory = join(tmpdir(), `weir-state-${process.pid}-${randomUUID()}`);
@@ -86,7 +90,7 @@ export class TaskManagers {
     this.#entry = options.entry;
     this.#standbyWanted = options.standby ?? false;
     this.#missable = Math.ceil((options.heartbeatTimeoutMs ?? HEARTBEAT_TIMEOUT_MS) / HEARTBEAT_MS);
-    process.once('exit', () => this.#removeState());
+    process.once('exit', this.#removeState);
     this.#bells = Array.from({ length: count }, () => Doorbell.memory());
   }
 
@@ -113,7 +117,7 @@ export class TaskManagers {
     await this.#started;
   }
 
-  /** A number for an attempt of a job, and whoever listens to news of it. */
+  /** A number for an attempt of a job's region, and whoever listens to news of it. */
   register(listener: TaskManagerListener): number {
     const job = this.#nextJob++;
     this.#listeners.set(job, listener);
@@ -142,15 +146,24 @@ export class TaskManagers {
     void thread.worker.terminate();
   }
 
+  /** An order for the `Disturber` of one thread, or of all that are in place. */
+  disturb(order: unknown, taskManager?: number): void {
+    for (const index of taskManager === undefined ? this.#threads.keys() : [taskManager])
+      this.send(index, { type: 'disturb', order });
+  }
+
   async close(): Promise<void> {
     this.#closing = true;
     if (this.#watch !== null) clearInterval(this.#watch);
+    if (this.#nextStandby !== null) clearTimeout(this.#nextStandby);
     await Promise.all([...this.#threads, this.#standby].map((thread) => thread?.worker.terminate()));
     this.#removeState();
+    process.off('exit', this.#removeState);
   }
 
   async #startMissing(): Promise<void> {
     const placed: Thread[] = [];
+    const stoodBy = this.#standby;
     for (let index = 0; index < this.count; index++) {
       if (this.alive(index)) continue;
       const thread = this.#standby ?? this.#spawn();
@@ -163,13 +176,17 @@ export class TaskManagers {
     await Promise.all(placed.map((thread) => thread.ready));
     if (this.#closing) return;
     this.#watch ??= setInterval(() => this.#lookForHungOnes(), HEARTBEAT_MS).unref();
-    if (this.#standbyWanted) this.#standby ??= this.#spawn();
+    if (stoodBy === null) this.#standBy();
+    else this.#nextStandby ??= setTimeout(() => this.#standBy(), NEXT_STANDBY_MS).unref();
+  }
+
+  #standBy(): void {
+    this.#nextStandby = null;
+    if (this.#standbyWanted && !this.#closing) this.#standby ??= this.#spawn();
   }
 
   /** Stores remove their own; this is for those that a thread left behind. */
-  #removeState(): void {
-    rmSync(this.#stateDirectory, { recursive: true, force: true });
-  }
+  readonly #removeState = (): void => rmSync(this.#stateDirectory, { recursive: true, force: true });
 
   #spawn(): Thread {
     const workerData: TaskManagerInit = { stateDirectory: this.#stateDirectory };

@@ -2,7 +2,8 @@
  * The life of one attempt of a subtask (`flink-reference` §5.3): diagram, table and check in one place. A restart is a new attempt.
  *
  *   CREATED ──> SCHEDULED ──> DEPLOYING ──> INITIALIZING ──> RUNNING ──> FINISHED
- *      │            │             │          (restores)         │
+ *      │            │             │       (has its state,       │
+ *      │            │             │      waits for others)      │
  *      │            │             └──────────────┴──────────────┴──> CANCELING ──> CANCELED
  *      └────────────┴── nothing is there to be cancelled ────────────────────────────^
  *

@@ -11,7 +11,7 @@
 
 import type { JobGraph } from '#engine/graph/job-graph.ts';
 import { OperatorCell, operatorCells, TaskCell } from '#engine/metrics/cells.ts';
-import type { SubtaskId } from '../task/wiring.ts';
+import { nameOf, type SubtaskId } from '../task/channels.ts';
 
 export type Announce = (id: SubtaskId, group: string, allowed: number) => void;
 
@@ -56,6 +56,13 @@ export class WatermarkAlignmentCoordinator {
     let at = Number.POSITIVE_INFINITY;
     for (const group of this.#groups.values()) at = Math.min(at, group.nextUpdate);
     return at;
+  }
+
+  /** These subtasks have begun anew, and know of no limit. */
+  forget(subtasks: readonly SubtaskId[]): void {
+    const names = new Set(subtasks.map(nameOf));
+    for (const { members } of this.#groups.values())
+      for (const member of members) if (names.has(nameOf(member.id))) member.allowed = MAX;
   }
 
   /** Looks at the groups that are due; a subtask whose limit has changed is told. */

@@ -3,10 +3,16 @@
 import { WeirError } from '#base/errors.ts';
 import type { CheckpointBarrier } from '#engine/exchange/barrier.ts';
 import type { CheckpointMode } from '#engine/exchange/barrier-aligner.ts';
+import { atOnce } from '#engine/state/keyed-blocks.ts';
 import type { OperatorSnapshot } from '#engine/state/snapshot.ts';
 import type { JobSnapshot } from '../job/job-snapshot.ts';
-import type { ChainSnapshot, CheckpointLink } from '../task/subtask-checkpoints.ts';
-import type { SubtaskId } from '../task/wiring.ts';
+import type { SubtaskId } from '../task/channels.ts';
+import { type ChainSnapshot, type CheckpointLink, withInFlight } from '../task/subtask-checkpoints.ts';
+
+export interface TakenSnapshot extends JobSnapshot {
+  /** Of rows in flight that are part of it. */
+  readonly persistedBytes: number;
+}
 
 interface Taking {
   readonly barrier: CheckpointBarrier;
@@ -52,7 +58,7 @@ export class LocalCheckpoints {
   }
 
   /** Of the checkpoint that was begun, once every subtask has handed over its part. */
-  async collect(): Promise<JobSnapshot> {
+  async collect(): Promise<TakenSnapshot> {
     const taking = this.#taking;
     this.#taking = null;
     if (taking === null || taking.snapshots.length < this.#subtasks) {
@@ -63,11 +69,15 @@ export class LocalCheckpoints {
     }
     const operators = new Map<string, OperatorSnapshot[]>();
     const inOrder = [...taking.snapshots].sort((a, b) => a.id.vertex - b.id.vertex || a.id.index - b.id.index);
+    let persistedBytes = 0;
     for (const snapshot of inOrder) {
-      for (const { operator, snapshot: state } of snapshot.operators) {
-        operators.set(operator, [...(operators.get(operator) ?? []), await state]);
+      persistedBytes += (await snapshot.alignment).persistedBytes;
+      for (const [o, { operator, snapshot: state }] of snapshot.operators.entries()) {
+        const own = await atOnce(state);
+        const whole = o === 0 ? withInFlight(own, await snapshot.inFlight) : own;
+        operators.set(operator, [...(operators.get(operator) ?? []), whole]);
       }
     }
-    return { operators, enumerators: taking.enumerators };
+    return { operators, enumerators: taking.enumerators, persistedBytes };
   }
 }

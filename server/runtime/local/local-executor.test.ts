@@ -323,6 +323,16 @@ describe('a whole job in one thread', () => {
     expect(() => run(env)).toThrow('no such luck');
   });
 
+  it('a job that waits for an answer from outside does not run for ever: it says what to use', () => {
+    const env = new StreamExecutionEnvironment({ name: 'slow' });
+    const slow: Sink = {
+      createWriter: () => ({ write: () => {}, prepareCommit: () => new Promise(() => {}), close: () => {} }),
+      createCommitter: () => ({ commit: () => [] }),
+    };
+    env.fromSource(fromRows(schema({ v: f64() }), [{ row: { v: 1 }, time: 1 }]), 'rows').sinkTo(slow, 'slow');
+    expect(() => new LocalExecutor(env.jobGraph()).run()).toThrow(/waits for an answer from outside.*Use runAsync\(\)/);
+  });
+
   it('SK5 sinks commit every roll interval while the job runs', () => {
     const { env, stream } = job(10, 1);
     const sink = into(stream);

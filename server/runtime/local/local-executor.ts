@@ -15,10 +15,11 @@ import type { StateBackendFactory } from '#engine/state/keyed-state.ts';
 import type { JobSnapshot } from '../job/job-snapshot.ts';
 import { WatermarkAlignmentCoordinator } from '../job/watermark-alignment.ts';
 import type { SubtaskCommand } from '../messages.ts';
+import { channelsOf, type SubtaskId } from '../task/channels.ts';
 import { Step } from '../task/step.ts';
 import { type Subtask, SubtaskFailure } from '../task/subtask.ts';
-import { channelsOf, newCells, newLatencies, type SubtaskId, wire } from '../task/wiring.ts';
-import { LocalCheckpoints } from './local-checkpoints.ts';
+import { newCells, newLatencies, wire } from '../task/wiring.ts';
+import { LocalCheckpoints, type TakenSnapshot } from './local-checkpoints.ts';
 
 export interface LocalOptions {
   /** Draws which subtask steps next; the same seed gives the same run. */
@@ -101,6 +102,7 @@ export class LocalExecutor {
         },
       }),
     });
+    for (const subtask of this.#subtasks) subtask.start();
     this.alignment = new WatermarkAlignmentCoordinator(graph, this.cells, (id, group, allowed) =>
       this.#subtasks
         .find((s) => s.vertexIndex === id.vertex && s.index === id.index)
@@ -176,19 +178,26 @@ export class LocalExecutor {
     const until = this.clock.now() + ms;
     this.settle();
     for (;;) {
-      const at = this.#nextWake();
+      // What is due and cannot be done is looked at again a little later.
+      const at = Math.max(this.#nextWake(), this.clock.now() + 1);
       if (at > until) break;
-      this.clock.set(Math.max(at, this.clock.now() + 1));
+      this.clock.set(at);
       this.settle();
     }
     this.clock.set(until);
     this.settle();
   }
 
-  /** Runs a bounded job to its end, moving time as needed. Fails when nothing can ever move again. */
+  /** Runs a bounded job to its end, moving time as needed. Fails when nothing can ever move again, or an answer from outside is waited for. */
   run(): void {
     this.settle();
     while (!this.finished) {
+      const waiting = this.#subtasks.find((s) => s.awaiting);
+      if (waiting !== undefined)
+        throw new WeirError(
+          'AWAITING',
+          `Job ${this.graph.name}: ${waiting.vertex.name} waits for an answer from outside, which cannot come while run() runs. Use runAsync().`,
+        );
       this.#jump();
       this.settle();
     }
@@ -210,9 +219,17 @@ export class LocalExecutor {
     this.close();
   }
 
-  /** Triggers a checkpoint: barriers start from the sources. Sinks commit what belongs to it with `completed`. */
-  trigger(kind: CheckpointKind = 'checkpoint'): void {
-    const barrier = { checkpoint: ++this.#lastCheckpoint, triggeredAt: this.clock.now(), kind };
+  /**
+   * Triggers a checkpoint: barriers start from the sources. Sinks commit what belongs to it with `completed`. `overtakesAfterMs`: so long they wait
+   * behind rows; null: as long as it takes.
+   */
+  trigger(kind: CheckpointKind = 'checkpoint', overtakesAfterMs: number | null = null): void {
+    const barrier = {
+      checkpoint: ++this.#lastCheckpoint,
+      triggeredAt: this.clock.now(),
+      kind,
+      ...(overtakesAfterMs === null ? {} : { overtakesAfterMs }),
+    };
     const enumerators = this.graph.vertices.flatMap(({ operators: [head] }, vertex): [string, unknown][] =>
       head?.source ? [[head.id, this.#enumerators.get(vertex)?.snapshot?.() ?? null]] : [],
     );
@@ -222,14 +239,14 @@ export class LocalExecutor {
   }
 
   /** The checkpoint triggered last, put together; its barriers must be through. */
-  collect(): Promise<JobSnapshot> {
+  collect(): Promise<TakenSnapshot> {
     if (this.#checkpoints === null)
       throw new WeirError('NO_CHECKPOINTS', `Job ${this.graph.name} takes no checkpoints.`);
     return this.#checkpoints.collect();
   }
 
   /** A whole checkpoint at the present time. */
-  checkpoint(kind: CheckpointKind = 'checkpoint'): Promise<JobSnapshot> {
+  checkpoint(kind: CheckpointKind = 'checkpoint'): Promise<TakenSnapshot> {
     this.trigger(kind);
     this.settle();
     return this.collect();

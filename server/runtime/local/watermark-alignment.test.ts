@@ -106,7 +106,7 @@ describe('aligned sources', () => {
     expect(results(plain().withWatermarkAlignment('group', 5000))).toEqual(results(plain()));
   });
 
-  it('WA2 WA9 a subtask beyond the smallest watermark of the group + drift reads nothing until it may, by the interval', () => {
+  it('WA2 WA9 WA10 a subtask beyond the smallest watermark of the group + drift reads nothing until it may, by the interval', () => {
     const strategy = plain().withWatermarkAlignment('group', 2000, 1000);
     const { executor } = job([
       { name: 'fast', rows: seconds(1000, 'fast'), everyMs: 10, strategy },
@@ -120,6 +120,12 @@ describe('aligned sources', () => {
     executor.advance(500);
     expect(alignmentOf(executor, 0)).toEqual({ drift: 98_999 - 1999, waiting: 1 });
     expect(alignmentOf(executor, 1)).toEqual({ drift: -1 - 100_999, waiting: 0 });
+    const fast = executor.inspect('fast-watermarks', {})[0] as WatermarkReport;
+    const slow = executor.inspect('slow-watermarks', {})[0] as WatermarkReport;
+    expect(fast.alignment).toEqual({ group: 'group', maxDriftMs: 2000, waits: true });
+    expect(fast.splits).toMatchObject([{ name: 'rows-0', waits: true }]);
+    expect(slow.alignment).toMatchObject({ waits: false });
+    expect(slow.splits).toMatchObject([{ waits: false }]);
     expect(watermarkOf(executor, 'fast')).toBe(98_999);
     // The slow one has come to 96 s: at the next comparison the fast one may go on.
     executor.advance(96 * 1500 + 1000);
@@ -291,6 +297,16 @@ describe('aligned splits of one subtask', () => {
     expect(with_.results).toHaveLength(1100);
   });
 
+  it('WA10 tells of every split whether it waits', () => {
+    const { executor } = splitJob([every(10_000, 100), every(1000, 1000), []], aligned);
+    executor.advance(100);
+    expect(reportOf(executor).alignment).toEqual({ group: 'group', maxDriftMs: 5000, waits: false });
+    expect(reportOf(executor).splits.map(({ waits }) => waits)).toEqual([true, false]);
+    const free = splitJob([every(1000, 10)], plain()).executor;
+    free.advance(20);
+    expect(reportOf(free)).toMatchObject({ alignment: null, splits: [{ waits: false }] });
+  });
+
   it('WA8 with a drift of 0 splits of one pace go on side by side, and nobody waits for the next comparison', () => {
     const { executor } = splitJob(
       [every(1000, 50), every(1000, 50), every(1000, 50)],
@@ -317,6 +333,7 @@ describe('aligned splits of one subtask', () => {
     expect(first?.watermark).toBeLessThan(20_000);
     expect(second?.watermark).toBeLessThan(75_000);
     expect(alignmentOf(executor, 0).waiting).toBe(1);
+    expect(reportOf(executor).splits.map(({ waits }) => waits)).toEqual([true, true]);
     executor.run();
     expect(executor.finished).toBe(true);
   });

@@ -1,9 +1,9 @@
 /**
  * Turns the latency histograms of a job into quantiles over the last `LATENCY_WINDOW_MS`. Looks at most once a second; owns no timer.
  *
- *   subtasks' cells ── add up ──> one histogram per operator (markers), one of results ── minus the copy of 10 s ago ──> quantiles
+ *   subtasks' cells ── add up ──> per operator one histogram of markers and one of what sinks are handed ── minus the copy of 10 s ago ──> quantiles
  *
- * Bounds: `LATENCY_WINDOW_MS / LOOK_MS + 2` copies of one histogram per operator and one more.
+ * Bounds: `LATENCY_WINDOW_MS / LOOK_MS + 2` copies of one histogram per operator, and of one more per sink.
  */
 
 import type { JobGraph } from '#engine/graph/job-graph.ts';
@@ -18,6 +18,8 @@ const LOOK_MS = 900;
 export interface JobLatencies {
   /** Of markers, by number of operator in `JobLayout.operators`. */
   readonly markers: (LatencyNumbers | null)[];
+  /** Of what sinks are handed, likewise. */
+  readonly emitted: (LatencyNumbers | null)[];
   /** Of window results at the sink that shows them; of what sources give in a job without windows. */
   readonly results: LatencyNumbers | null;
 }
@@ -29,9 +31,11 @@ interface Look {
 }
 
 export class LatencySampler {
-  /** Histograms that are shown as one: markers by operator, then the results. */
+  /** Histograms that are shown as one: markers by operator, then what sinks are handed by operator. */
   readonly #groups: readonly (readonly LabelledLatency[])[];
   readonly #looks: Look[] = [];
+  /** Number of the sink whose rows are the results. */
+  readonly #shown: number | null;
   #latencies: JobLatencies;
 
   /** `memory`: histograms by vertex, then subtask. */
@@ -41,12 +45,12 @@ export class LatencySampler {
       const place = layout.operators[number];
       return all.filter((l) => l.vertex === place?.vertex && l.operator === place.position && l.kind === kind);
     };
-    const shown = resultSink(layout);
-    this.#groups = [
-      ...layout.operators.map((_, number) => of(number, 'markers')),
-      shown === null ? [] : of(shown, 'results'),
-    ];
-    this.#latencies = { markers: layout.operators.map(() => null), results: null };
+    this.#shown = resultSink(layout);
+    this.#groups = (['markers', 'results'] as const).flatMap((kind) =>
+      layout.operators.map((_, number) => of(number, kind)),
+    );
+    const none = layout.operators.map(() => null);
+    this.#latencies = { markers: none, emitted: none, results: null };
   }
 
   /** As of the last look. */
@@ -67,7 +71,9 @@ export class LatencySampler {
       const before = oldest === look ? null : oldest.sums[i];
       return sum === null ? null : numbersOf(before == null ? sum : sum.since(before));
     });
-    this.#latencies = { markers: numbers.slice(0, -1), results: numbers.at(-1) ?? null };
+    const operators = numbers.length / 2;
+    const emitted = numbers.slice(operators);
+    this.#latencies = { markers: numbers.slice(0, operators), emitted, results: emitted[this.#shown ?? -1] ?? null };
   }
 }
 

@@ -1,66 +1,35 @@
 import { describe, expect, it } from 'vitest';
-import { f64, schema } from '#engine/batch/schema.ts';
-import type { JobGraph, JobOperator, JobVertex } from '#engine/graph/job-graph.ts';
 import { cellsPerTask, OperatorCell, operatorCells, TaskCell } from '#engine/metrics/cells.ts';
-import { NO_LATENCY_TRACKING } from '#engine/metrics/latency.ts';
-import { DEFAULT_STATE } from '#engine/state/keyed-state.ts';
+import { BARE, bareGraph, bareOperator, bareVertex } from '#testing/bare-graph.ts';
 import { JobHistory } from './history.ts';
 import { JobSampler } from './sampler.ts';
 
-const any = schema({ x: f64() });
-const operator = (id: string, kind: string): JobOperator => ({
-  id,
-  name: id,
-  kind,
-  create: null,
-  source: null,
-  sink: null,
-  alignment: null,
-  outputSchema: any,
-  sideOutputs: new Map(),
-});
-const vertex = (parallelism: number, links: JobVertex['links'], ...operators: JobOperator[]): JobVertex => ({
-  id: operators[0]?.id ?? '',
-  name: '',
-  parallelism,
-  maxParallelism: 128,
-  operators,
-  links,
-  inputs: [],
-  outputs: [],
-});
-
 /** readings -> validate -(errors)-> errors-live ═hash═> windows -> results-live, -(late)-> late-live */
-const graph: JobGraph = {
-  name: 'iot',
-  state: DEFAULT_STATE,
-  vertices: [
-    vertex(
+const graph = bareGraph(
+  [
+    bareVertex(
       2,
       [
         { from: 0, to: 1, tag: null },
         { from: 1, to: 2, tag: 'errors' },
       ],
-      operator('readings', 'source'),
-      operator('validate', 'process'),
-      operator('errors-live', 'sink'),
+      bareOperator('readings', 'source'),
+      bareOperator('validate', 'process'),
+      bareOperator('errors-live', 'sink'),
     ),
-    vertex(
+    bareVertex(
       2,
       [
         { from: 0, to: 1, tag: null },
         { from: 0, to: 2, tag: 'late' },
       ],
-      operator('windows', 'window'),
-      operator('results-live', 'sink'),
-      operator('late-live', 'sink'),
+      bareOperator('windows', 'window'),
+      bareOperator('results-live', 'sink'),
+      bareOperator('late-live', 'sink'),
     ),
   ],
-  edges: [
-    { from: 0, fromOperator: 1, tag: null, to: 1, input: 0, partitioner: { kind: 'hash', column: 0 }, schema: any },
-  ],
-  latencyTracking: NO_LATENCY_TRACKING,
-};
+  [{ from: 0, fromOperator: 1, tag: null, to: 1, input: 0, partitioner: { kind: 'hash', column: 0 }, schema: BARE }],
+);
 
 function job() {
   const cells = graph.vertices.map((v) =>
@@ -95,6 +64,26 @@ describe('job sampler', () => {
     sampler.sample(1000);
     expect(sampler.numbers()?.totals).toMatchObject({ events: 150, errors: 7, windows: 10, late: 7 });
     expect(sampler.numbers()?.operators.recordsIn).toEqual([150, 0, 7, 0, 10, 2]);
+  });
+
+  it('adds up what was forgotten because its time to live was over', () => {
+    const { of, sampler } = job();
+    of(1, 0, 0)[OperatorCell.EXPIRED] = 3;
+    of(1, 1, 0)[OperatorCell.EXPIRED] = 4;
+    sampler.sample(1000);
+    expect(sampler.numbers()?.operators.expired).toEqual([0, 0, 0, 7, 0, 0]);
+  });
+
+  it('MT3 adds up the state of an operator, and tells how fast it grows or shrinks', () => {
+    const { of, sampler } = job();
+    for (let ms = 0; ms <= 6000; ms += 100) {
+      of(1, 0, 0)[OperatorCell.STATE_BYTES] = 1000 + ms;
+      of(1, 1, 0)[OperatorCell.STATE_BYTES] = 50_000 - 3 * ms;
+      sampler.sample(1_000_000 + ms);
+    }
+    const { stateBytes, stateGrowth } = sampler.numbers()?.operators ?? {};
+    expect(stateBytes).toEqual([0, 0, 0, 51_000 - 2 * 6000, 0, 0]);
+    expect(stateGrowth).toEqual([0, 0, 0, -2000, 0, 0]);
   });
 
   it('gives rates over the last five seconds and forgets what was before', () => {

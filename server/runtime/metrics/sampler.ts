@@ -130,12 +130,18 @@ export class JobSampler {
   #operators(last: Sample): OperatorNumbers {
     const base = this.#since(last, RATE_WINDOW_MS);
     const perSecond = rateOver(last.at - base.at);
+    const growth = (bytes: number): number => Math.round((bytes * 1000) / Math.max(1, last.at - base.at));
+    const none = this.layout.operators.map(() => null);
     const numbers: OperatorNumbers = {
       recordsIn: [],
       recordsInPerSecond: [],
       recordsOutPerSecond: [],
       watermark: [],
-      latency: this.#latency?.latencies.markers ?? this.layout.operators.map(() => null),
+      latency: this.#latency?.latencies.markers ?? none,
+      emitLatency: this.#latency?.latencies.emitted ?? none,
+      expired: [],
+      stateBytes: [],
+      stateGrowth: [],
     };
     for (const place of this.layout.operators) {
       // A source reads nothing from another operator: what it reads is what it gives.
@@ -146,6 +152,10 @@ export class JobSampler {
       numbers.recordsInPerSecond.push(perSecond(recordsIn - this.#sum(base.cells, place, inCell)));
       numbers.recordsOutPerSecond.push(perSecond(recordsOut - this.#sum(base.cells, place, OperatorCell.RECORDS_OUT)));
       numbers.watermark.push(shown(this.#least(last.cells, place)));
+      numbers.expired.push(this.#sum(last.cells, place, OperatorCell.EXPIRED));
+      const stateBytes = this.#sum(last.cells, place, OperatorCell.STATE_BYTES);
+      numbers.stateBytes.push(stateBytes);
+      numbers.stateGrowth.push(growth(stateBytes - this.#sum(base.cells, place, OperatorCell.STATE_BYTES)));
     }
     return numbers;
   }

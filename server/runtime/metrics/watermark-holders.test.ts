@@ -1,15 +1,15 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { f64, schema } from '#engine/batch/schema.ts';
+import { f64, schema, string } from '#engine/batch/schema.ts';
 import type { WatermarkReport } from '#engine/operators/watermark-report.ts';
 import { WatermarksOperator } from '#engine/operators/watermarks.ts';
-import { boundedOutOfOrderness } from '#engine/time/watermark-strategy.ts';
+import { boundedOutOfOrderness, type WatermarkStrategy } from '#engine/time/watermark-strategy.ts';
 import type { WatermarkHolder } from '#shared/live.ts';
 import { OperatorHarness } from '#testing/harness.ts';
 import type { JobLayout, OperatorPlace } from './layout.ts';
 import { watermarkHolders, watermarkMakers } from './watermark-holders.ts';
 
-const S = schema({ v: f64() });
+const S = schema({ v: f64(), device: string() });
 const IDLE_MS = 1000;
 
 const place = (kind: string, vertex: number, main: number[], side: [string, number[]][] = []): OperatorPlace => ({
@@ -45,13 +45,15 @@ class Maker {
 
   constructor(subtask: number, idleTimeoutMs: number | null = IDLE_MS) {
     this.subtask = subtask;
-    const strategy = boundedOutOfOrderness(0, { emit: 'on-event', idleTimeoutMs });
+    const strategy = boundedOutOfOrderness(0, { emit: 'on-event', idleTimeoutMs }).withOrigin<typeof S.fields>(
+      'device',
+    ) as unknown as WatermarkStrategy;
     this.harness = new OperatorHarness(new WatermarksOperator(strategy), { input: S, output: S, subtask });
   }
 
   row(split: number, time: number): this {
     const { harness } = this;
-    const batch = harness.batch([{ v: 0 }], { times: [time], split });
+    const batch = harness.batch([{ v: 0, device: `device-${time}` }], { times: [time], split });
     batch.ingestedAt = harness.clock.nanos();
     harness.feed(batch);
     return this;
@@ -108,6 +110,7 @@ describe('the holder of a watermark', () => {
       operator: 0,
       subtask: 1,
       split: 'b-1',
+      origin: 'device-400',
       since: 0,
       rowsAt: 10,
     });

@@ -1,10 +1,11 @@
 /**
  * Who holds the watermark back: of everything that feeds an operator with watermarks, the subtask that is furthest behind, and in it the split
- * that is. Works on what `WatermarksOperator.inspect` told; asks nobody itself.
+ * that is; and, where sources are aligned, whom it holds back with it. Works on what `WatermarksOperator.inspect` told; asks nobody itself.
  */
 
 import type { SplitReport, WatermarkReport } from '#engine/operators/watermark-report.ts';
 import type { WatermarkHolder, WatermarkHolders } from '#shared/live.ts';
+import { alignedSubtasks } from './aligned-subtasks.ts';
 import type { JobLayout, OperatorPlace } from './layout.ts';
 
 /** Numbers (in `JobLayout.operators`) of the operators that make watermarks. */
@@ -36,7 +37,10 @@ export function watermarkHolders(
     }
     return found;
   });
-  return { list, of };
+  const sources = [...reports].flatMap(([maker, all]) =>
+    all.map((report) => ({ source: sourceOf(layout, maker), report })),
+  );
+  return { list, of, aligned: alignedSubtasks(sources) };
 }
 
 interface Candidate {
@@ -62,13 +66,14 @@ function holderOf(all: readonly Candidate[], layout: JobLayout): WatermarkHolder
     operator: sourceOf(layout, maker),
     subtask: report.subtask,
     split: split?.name ?? null,
+    origin: split?.origin ?? null,
     since: split?.since ?? report.since,
     rowsAt: split?.rowsAt ?? null,
   };
 }
 
 function nobody(state: 'none' | 'idle' | 'finished'): WatermarkHolder {
-  return { state, operator: null, subtask: null, split: null, since: null, rowsAt: null };
+  return { state, operator: null, subtask: null, split: null, origin: null, since: null, rowsAt: null };
 }
 
 /** Null: none counts. */

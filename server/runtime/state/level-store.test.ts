@@ -8,6 +8,7 @@ import { StreamExecutionEnvironment } from '#engine/graph/data-stream.ts';
 import type { JobGraph } from '#engine/graph/job-graph.ts';
 import { valueState } from '#engine/state/descriptors.ts';
 import type { StateBackendName, ValueState } from '#engine/state/keyed-state.ts';
+import { RecordList } from '#engine/state/record-list.ts';
 import { CollectSink, fromRows } from '#testing/collect.ts';
 import { LocalExecutor } from '../local/local-executor.ts';
 import { LevelStore, levelBackend } from './level-store.ts';
@@ -63,6 +64,19 @@ const byKey = (sink: CollectSink): Map<unknown, unknown[]> => {
   return sums;
 };
 
+const key = (n: number) => Uint8Array.of(0, n);
+
+function list(...entries: (readonly [Uint8Array, Uint8Array | null])[]): RecordList {
+  const made = new RecordList();
+  for (const [name, record] of entries) {
+    made.out.raw(name);
+    made.key();
+    if (record !== null) made.out.raw(record);
+    made.add();
+  }
+  return made;
+}
+
 describe('state in a LevelDB', () => {
   it('ST3 a job with many more keys than the cache holds gives what it gives on the heap, and leaves no files', async () => {
     const [heap, level] = [new CollectSink(), new CollectSink()];
@@ -101,23 +115,41 @@ describe('state in a LevelDB', () => {
     const store = new LevelStore(scratch(), 'test', (error) => {
       throw error;
     });
-    const key = (n: number) => Uint8Array.of(0, n);
-    const written = (...changes: Parameters<LevelStore['write']>[0]) =>
-      new Promise<void>((resolve) => store.write(changes, resolve));
+    const written = (...changes: Parameters<typeof list>) =>
+      new Promise<void>((resolve) => store.write(list(...changes), resolve));
     await written(...[3, 1, 2].map((n) => [key(n), Uint8Array.of(n)] as const));
     const view = store.view();
     await written([key(1), null], [key(2), Uint8Array.of(22)]);
-    const found = await new Promise((resolve) => store.getMany([key(1), key(2), key(3)], resolve));
+    const found = await new Promise((resolve) =>
+      store.getMany(list([key(1), null], [key(2), null], [key(3), null]), resolve),
+    );
     expect(found).toEqual([undefined, Uint8Array.of(22), Uint8Array.of(3)].map((v) => v && Buffer.from(v)));
     const scan = (after: Uint8Array | null, limit: number) =>
       new Promise<number[]>((resolve) => store.scan(after, limit, (e) => resolve(e.map(([k]) => k[1] as number))));
     expect([await scan(null, 1), await scan(key(2), 5)]).toEqual([[2], [3]]);
-    const all: number[] = [];
-    await view.readAll(([, record]) => all.push(record[0] as number));
-    expect(all).toEqual([1, 2, 3]);
+    const firsts = async (limit: number) => (await view.next(limit)).map(([, record]) => record[0]);
+    expect([await firsts(2), await firsts(2), await firsts(2)]).toEqual([[1, 2], [3], []]);
     store.close();
     await expect
       .poll(() => existsSync(directories.at(-1) as string) && readdirSync(directories.at(-1) as string))
       .toEqual([]);
+  });
+
+  it('ST9 what is written again before it has been written is there as it was written last', async () => {
+    const store = new LevelStore(scratch(), 'test', (error) => {
+      throw error;
+    });
+    const written = (n: number, version: number) =>
+      new Promise<void>((resolve) => store.write(list([key(n), Uint8Array.of(version)]), resolve));
+    const last = 200;
+    const keys = Array.from({ length: 50 }, (_, n) => n);
+    // It is open, so that nothing waits for that.
+    await written(0, 0);
+    for (const n of keys) await Promise.all(Array.from({ length: last }, (_, version) => written(n, version + 1)));
+    const found = await new Promise<readonly (Uint8Array | undefined)[]>((resolve) =>
+      store.getMany(list(...keys.map((n) => [key(n), null] as const)), resolve),
+    );
+    expect(found.map((record) => record?.[0])).toEqual(keys.map(() => last));
+    store.close();
   });
 });

@@ -5,11 +5,12 @@
 import type { Clock } from '#base/clock.ts';
 import { messageOf } from '#base/errors.ts';
 import type { CheckpointMode } from '#engine/exchange/barrier-aligner.ts';
+import { giveUp } from '#engine/state/keyed-blocks.ts';
 import type { SubtaskFigures } from '#shared/checkpoints.ts';
-import type { OperatorPart, StateWriter } from '../checkpoint/state-writer.ts';
+import type { StateWriter } from '../checkpoint/state-writer.ts';
 import type { FromTaskManager } from '../messages.ts';
-import type { ChainSnapshot, CheckpointLink } from '../task/subtask-checkpoints.ts';
-import type { SubtaskId } from '../task/wiring.ts';
+import type { SubtaskId } from '../task/channels.ts';
+import { Abandoned, type ChainSnapshot, type CheckpointLink } from '../task/subtask-checkpoints.ts';
 
 export interface SubtaskStatesOptions {
   readonly mode: CheckpointMode;
@@ -23,6 +24,8 @@ export interface SubtaskStatesOptions {
 export class SubtaskStates implements CheckpointLink {
   readonly mode: CheckpointMode;
   readonly #options: SubtaskStatesOptions;
+  /** Checkpoints whose state is on its way to the disk. */
+  readonly #wanted = new Set<number>();
   /** One is written at a time. */
   #writing: Promise<void> = Promise.resolve();
 
@@ -33,13 +36,10 @@ export class SubtaskStates implements CheckpointLink {
 
   take(snapshot: ChainSnapshot): void {
     const began = this.#options.clock.nanos();
-    // Asked for now: a state that has to be read is read as of now.
-    const parts = Promise.all(
-      snapshot.operators.map(async ({ operator, snapshot: state }) => ({ operator, snapshot: await state })),
-    );
-    // Whether or not somebody is still writing when it fails.
-    parts.catch(() => {});
-    this.#writing = this.#writing.then(() => this.#write(snapshot, parts, began));
+    // Nobody may be waiting yet when state that has to be read fails.
+    for (const { snapshot: state } of snapshot.operators) if (state instanceof Promise) state.catch(() => {});
+    this.#wanted.add(snapshot.barrier.checkpoint);
+    this.#writing = this.#writing.then(() => this.#write(snapshot, began));
   }
 
   decline(checkpoint: number): void {
@@ -57,29 +57,51 @@ export class SubtaskStates implements CheckpointLink {
   }
 
   aborted(checkpoint: number): void {
+    this.#wanted.delete(checkpoint);
     this.#options.writer.aborted(checkpoint);
   }
 
-  async #write(snapshot: ChainSnapshot, parts: Promise<readonly OperatorPart[]>, began: number): Promise<void> {
+  /** The job is gone: nothing that is not written yet will be. */
+  close(): void {
+    this.#wanted.clear();
+  }
+
+  async #write(snapshot: ChainSnapshot, began: number): Promise<void> {
     const { writer, send, clock, job, id } = this.#options;
     const { checkpoint, kind } = snapshot.barrier;
     try {
-      const state = await writer.write({ checkpoint, kind }, await parts);
+      if (!this.#wanted.has(checkpoint)) throw UNWANTED;
+      const [head, ...others] = snapshot.operators;
+      const parts = head === undefined ? [] : [{ ...head, besides: snapshot.inFlight }, ...others];
+      const state = await writer.write({ checkpoint, kind }, parts, async () => {
+        await writer.pause();
+        if (!this.#wanted.has(checkpoint)) throw UNWANTED;
+      });
+      const alignment = await snapshot.alignment;
       const figures: SubtaskFigures = {
         bytes: state.file.bytes,
         fullBytes: state.full,
-        processedBytes: 0,
-        persistedBytes: 0,
         startDelayMs: snapshot.startDelayMs,
-        alignmentMs: snapshot.alignmentMs,
+        ...alignment,
         syncMs: snapshot.syncMs,
         asyncMs: (clock.nanos() - began) / 1e6,
-        unaligned: false,
       };
-      send({ type: 'acknowledged', job, id, checkpoint, state, figures, ended: snapshot.ended });
+      const { rows, ended } = snapshot;
+      send({ type: 'acknowledged', job, id, checkpoint, state, figures, rows, ended });
     } catch (error) {
+      // Whoever abandoned it has said so.
+      if (error === UNWANTED || error instanceof Abandoned) return;
       const reason = 'CHECKPOINT_ASYNC_EXCEPTION';
       send({ type: 'declined', job, id, checkpoint, reason, message: messageOf(error) });
+    } finally {
+      this.#wanted.delete(checkpoint);
+      for (const { snapshot: state } of snapshot.operators) {
+        if (state instanceof Promise) state.then(({ keyed }) => giveUp(keyed)).catch(() => {});
+        else giveUp(state.keyed);
+      }
     }
   }
 }
+
+/** Its checkpoint was aborted meanwhile, or its job is gone. */
+const UNWANTED = Symbol('unwanted');

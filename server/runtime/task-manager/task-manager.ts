@@ -22,11 +22,13 @@ import type {
   SubtaskCommand,
   ToTaskManager,
 } from '../messages.ts';
+import { nameOf, type SubtaskId } from '../task/channels.ts';
 import { Step } from '../task/step.ts';
 import { type Subtask, SubtaskFailure } from '../task/subtask.ts';
-import { type SubtaskId, wire } from '../task/wiring.ts';
+import { wire } from '../task/wiring.ts';
+import type { Disturber } from './disturber.ts';
 import { Doorbell } from './doorbell.ts';
-import { nameOf, type RestoredState, readState } from './restored-state.ts';
+import { type RestoredState, readState } from './restored-state.ts';
 import { SubtaskStates } from './subtask-states.ts';
 
 /** The event loop gets a turn at least this often, ns: messages bring the next split of a file, and 5 ms cost half the speed of two readers. */
@@ -59,6 +61,8 @@ export interface TaskManagerOutside {
   readonly levelBackend: StateBackendFactory | null;
   /** Where checkpoints are written to and read from. */
   readonly disk: Disk;
+  /** Default: nobody. */
+  readonly disturber?: Disturber;
   /** Default: the machine's. */
   readonly clock?: Clock;
 }
@@ -70,6 +74,7 @@ export class TaskManager {
   readonly #build: (spec: JobSpec) => JobGraph;
   readonly #levelBackend: StateBackendFactory | null;
   readonly #disk: Disk;
+  readonly #disturber: Disturber | null;
   readonly #clock: Clock;
   readonly #jobs = new Map<number, Deployed>();
   /** Jobs whose state is being read. */
@@ -87,6 +92,7 @@ export class TaskManager {
     this.#build = build;
     this.#levelBackend = outside.levelBackend;
     this.#disk = outside.disk;
+    this.#disturber = outside.disturber ?? null;
     this.#clock = outside.clock ?? systemClock;
   }
 
@@ -105,6 +111,9 @@ export class TaskManager {
         break;
       case 'dispose':
         this.#dispose(message.job);
+        break;
+      case 'disturb':
+        this.#disturber?.receive(message.order);
         break;
     }
     this.#bell.ring();
@@ -164,7 +173,8 @@ export class TaskManager {
         deployed.failed = true;
         const [failed, cause] = error instanceof SubtaskFailure ? [error.subtask, error.cause] : [subtask, error];
         const where = `${failed.vertex.name} (${failed.index + 1}/${failed.vertex.parallelism})`;
-        this.#port.send({ type: 'failed', job: deployed.job, where, error: report(cause) });
+        const id = { vertex: failed.vertexIndex, index: failed.index };
+        this.#port.send({ type: 'failed', job: deployed.job, id, where, error: report(cause) });
         return false;
       }
     }
@@ -179,21 +189,38 @@ export class TaskManager {
       const graph = withParallelism(this.#build(spec), spec.parallelism ?? {});
       const restored = await readState(this.#disk, graph, deployment);
       // It may have been given up meanwhile.
-      if (!this.#deploying.delete(job)) return;
-      // Putting large state in its place may take a while, without a sign of life.
+      if (!this.#deploying.has(job)) return;
+      // Putting what is restored in its place may take a while, without a sign of life.
       this.#bell.excuse();
-      this.#jobs.set(job, this.#wire(graph, deployment, restored));
+      const deployed = this.#wire(graph, deployment, restored);
+      await this.#start(deployed);
+      if (!this.#deploying.delete(job)) return;
+      this.#disturber?.deployed(deployed.subtasks);
+      this.#jobs.set(job, deployed);
       this.#port.send({ type: 'deployed', job });
     } catch (error) {
       this.#deploying.delete(job);
       this.#port.send({
         type: 'failed',
         job,
+        id: null,
         where: `deployment on task manager ${this.#index + 1}`,
         error: report(error),
       });
     }
     this.#bell.ring();
+  }
+
+  /** With the restored state in its place; if that is not wanted any more, or fails, all of it is closed. */
+  async #start({ job, subtasks }: Deployed): Promise<void> {
+    try {
+      for (const subtask of subtasks) await subtask.load(() => this.#deploying.has(job));
+      if (this.#deploying.has(job)) for (const subtask of subtasks) subtask.start();
+      else for (const subtask of subtasks) subtask.close();
+    } catch (error) {
+      for (const subtask of subtasks) subtask.close();
+      throw error;
+    }
   }
 
   #wire(graph: JobGraph, deployment: Deployment, restored: RestoredState | null): Deployed {
@@ -202,9 +229,10 @@ export class TaskManager {
     const states = new Map<string, SubtaskStates>();
     const statesOf = (id: SubtaskId): SubtaskStates | null => {
       if (checkpoints === null) return null;
+      const { mode, root, incremental } = checkpoints;
       const made = new SubtaskStates({
-        mode: checkpoints.mode,
-        writer: new StateWriter({ disk: this.#disk, root: checkpoints.root, subtask: id }),
+        mode,
+        writer: new StateWriter({ disk: this.#disk, root, subtask: id, incremental }),
         job,
         id,
         clock: this.#clock,
@@ -258,11 +286,15 @@ export class TaskManager {
 
   #dispose(job: number): void {
     this.#deploying.delete(job);
-    for (const subtask of this.#jobs.get(job)?.subtasks ?? []) {
+    for (const states of this.#jobs.get(job)?.states.values() ?? []) states.close();
+    const subtasks = this.#jobs.get(job)?.subtasks ?? [];
+    this.#disturber?.disposed(subtasks);
+    for (const subtask of subtasks) {
       try {
         subtask.close();
       } catch (error) {
-        this.#port.send({ type: 'failed', job, where: `closing ${subtask.vertex.name}`, error: report(error) });
+        const id = { vertex: subtask.vertexIndex, index: subtask.index };
+        this.#port.send({ type: 'failed', job, id, where: `closing ${subtask.vertex.name}`, error: report(error) });
       }
     }
     this.#jobs.delete(job);

@@ -1,7 +1,7 @@
-/** Makes and opens the operators of a subtask, the last first, so that each finds its consumers. */
+/** Makes and opens the operators of a subtask, the last first, so that each finds its consumers. What is restored and is in memory is taken over. */
 
 import { WeirError } from '#base/errors.ts';
-import type { Dictionary } from '#engine/batch/dictionary.ts';
+import type { Dictionary, Swept } from '#engine/batch/dictionary.ts';
 import type { Schema } from '#engine/batch/schema.ts';
 import type { PartitionWriter } from '#engine/exchange/partition-writer.ts';
 import type { JobGraph, JobVertex } from '#engine/graph/job-graph.ts';
@@ -12,6 +12,8 @@ import type { Operator } from '#engine/operators/operator.ts';
 import { Output } from '#engine/operators/output.ts';
 import { SourceOperator, Splits } from '#engine/operators/source.ts';
 import { heapBackend } from '#engine/state/heap-backend.ts';
+import { withoutInFlight } from '#engine/state/in-flight-names.ts';
+import { ownBlocks } from '#engine/state/keyed-snapshot.ts';
 import type { KeyedStateBackend, StateBackendOptions } from '#engine/state/keyed-state.ts';
 import type { SubtaskHost } from './subtask-host.ts';
 
@@ -38,7 +40,7 @@ export interface Chain {
   readonly places: readonly ChainedOperator[];
   readonly source: SourceOperator | null;
   /** Dictionaries that the operators fill: to be swept between elements. */
-  readonly dictionaries: readonly Dictionary[];
+  readonly dictionaries: readonly Swept[];
 }
 
 export function openChain(parts: ChainParts): Chain {
@@ -48,7 +50,7 @@ export function openChain(parts: ChainParts): Chain {
   const splits = new Splits();
   const recorded = latencyPlaces(graph, parts.vertex);
   const nanos = (): number => host.clock.nanos();
-  const dictionaries: Dictionary[] = [];
+  const dictionaries: Swept[] = [];
   let source: SourceOperator | null = null;
   const made: (ChainedOperator | null)[] = operators.map(() => null);
   for (let o = operators.length - 1; o >= 0; o--) {
@@ -102,8 +104,10 @@ export function openChain(parts: ChainParts): Chain {
       fail: parts.fail,
     });
     const restored = host.restored?.get(spec.id);
-    if (restored !== undefined) operator.restore(restored);
-    operator.start();
+    if (restored !== undefined) {
+      operator.restore(restored.map(withoutInFlight));
+      for (const block of ownBlocks(restored, { ...vertex, subtask: parts.subtask })) void operator.load(block);
+    }
   }
   return { places: made as ChainedOperator[], source, dictionaries };
 }

@@ -112,6 +112,26 @@ describe('a subtask in a checkpoint', () => {
     expect(sink.lines).toEqual(['1', 'cut', '10', '11']);
   });
 
+  it('UA8 what a sink holds because its writer takes nothing counts in the bytes in flight', async () => {
+    const sink = new Notebook();
+    const executor = job(sink as Sink);
+    executor.control(0, { id: 'a', first: 1, count: 1 });
+    executor.settle();
+    executor.trigger('checkpoint', 0);
+    executor.settle();
+    expect((await executor.collect()).persistedBytes).toBe(0);
+    sink.open = false;
+    executor.control(0, { id: 'b', first: 10, count: 3 });
+    executor.settle();
+    executor.trigger('checkpoint', 0);
+    executor.settle();
+    const { operators, persistedBytes } = await executor.collect();
+    const held = [...operators.values()].flat().flatMap(({ operator }) => operator.held?.items ?? []);
+    expect(held).toHaveLength(1);
+    expect(persistedBytes).toBeGreaterThan(0);
+    expect(persistedBytes).toBeLessThanOrEqual(held[0]?.length ?? 0);
+  });
+
   it('BA12 behind a stop nothing is read, and no timer fires, until the savepoint has failed', async () => {
     const env = new StreamExecutionEnvironment({ name: 'test', parallelism: 1 });
     const sink = new CollectSink();

@@ -1,7 +1,7 @@
 import type { Clock } from '#base/clock.ts';
 import type { EnumeratorLink } from '#engine/operators/source.ts';
 import type { StateBackendFactory } from '#engine/state/keyed-state.ts';
-import type { OperatorSnapshot } from '#engine/state/snapshot.ts';
+import type { RestoredSnapshot } from '#engine/state/snapshot.ts';
 import type { CheckpointLink } from './subtask-checkpoints.ts';
 
 /** What a subtask needs from its thread. */
@@ -17,5 +17,5 @@ export interface SubtaskHost {
   /** Null: the job takes no checkpoints, and what sinks stage becomes visible by time. */
   readonly checkpoints: CheckpointLink | null;
   /** Snapshots of all subtasks that an operator had, by its id: the job goes on from them. Null: it begins. */
-  readonly restored: ReadonlyMap<string, readonly OperatorSnapshot[]> | null;
+  readonly restored: ReadonlyMap<string, readonly RestoredSnapshot[]> | null;
 }

@@ -10,13 +10,14 @@
  */
 
 import { messageOf } from '#base/errors.ts';
-import { Dictionary } from '#engine/batch/dictionary.ts';
+import { Dictionary, type Swept } from '#engine/batch/dictionary.ts';
 import { NEVER_INGESTED, type RecordBatch } from '#engine/batch/record-batch.ts';
-import type { CheckpointBarrier } from '#engine/exchange/barrier.ts';
+import { type CheckpointBarrier, overtakesAt } from '#engine/exchange/barrier.ts';
 import type { Alignment } from '#engine/exchange/barrier-aligner.ts';
 import type { ChannelWriter } from '#engine/exchange/channel.ts';
 import type { InputGate } from '#engine/exchange/input-gate.ts';
 import { InputPair, type PairConsumer } from '#engine/exchange/input-pair.ts';
+import { keyGroupRange } from '#engine/exchange/key-groups.ts';
 import { PartitionWriter } from '#engine/exchange/partition-writer.ts';
 import type { JobGraph, JobVertex } from '#engine/graph/job-graph.ts';
 import { Poll } from '#engine/io/source.ts';
@@ -26,11 +27,13 @@ import type { ChainedOperator } from '#engine/operators/chained-operator.ts';
 import type { Operator } from '#engine/operators/operator.ts';
 import type { SourceOperator } from '#engine/operators/source.ts';
 import type { SubtaskCommand } from '../messages.ts';
+import { type RestoredInFlight, restoreInFlight, saveInFlight, waitingOutputs } from './in-flight-state.ts';
 import { Mailbox } from './mailbox.ts';
 import { openChain } from './open-chain.ts';
 import { Step } from './step.ts';
-import { type ChainSnapshot, SubtaskCheckpoints } from './subtask-checkpoints.ts';
+import { type SnapshotOf, SubtaskCheckpoints } from './subtask-checkpoints.ts';
 import type { SubtaskHost } from './subtask-host.ts';
+import { subtaskRows } from './subtask-rows.ts';
 import { type TaskInput, taskInput } from './task-input.ts';
 import { TaskTime } from './task-time.ts';
 
@@ -71,7 +74,10 @@ export class Subtask implements PairConsumer {
   #source: SourceOperator | null = null;
   readonly #mailbox: Mailbox;
   readonly #checkpoints: SubtaskCheckpoints;
-  #dictionaries: readonly Dictionary[] = [];
+  readonly #restored: RestoredInFlight;
+  /** Of sources: triggered, and not taken yet; it may overtake rows. */
+  #trigger: CheckpointBarrier | null = null;
+  #dictionaries: Swept[] = [];
   /** Everything has been read and has gone through; with checkpoints the last one is still to come. */
   #ended = false;
   /** A savepoint was taken behind which nothing follows. */
@@ -83,6 +89,7 @@ export class Subtask implements PairConsumer {
   #finished = false;
   /** What an operator could not throw, because it happened outside of any call. */
   #failure: Error | null = null;
+  #stopLoading: (error: Error) => void = () => {};
   /** Processing time of the next latency marker, ms; only of sources. */
   #nextMarker = Number.POSITIVE_INFINITY;
 
@@ -110,6 +117,8 @@ export class Subtask implements PairConsumer {
     this.#mailbox = new Mailbox(() => host.wake());
     this.#checkpoints = new SubtaskCheckpoints(host.checkpoints, host.clock, () => host.wake());
     this.#input = taskInput(graph, this.vertex, channels, this, this.#checkpoints.aligner);
+    this.#restored = restoreInFlight({ graph, id: { vertex, index } }, host.restored);
+    for (const [input, elements] of this.#restored.inputs) this.gates[input]?.restore(elements);
   }
 
   /** One per input of the head; none of sources. */
@@ -122,14 +131,15 @@ export class Subtask implements PairConsumer {
     const { partitioner, schema, to } = this.#graph.edges[edge] as JobGraph['edges'][number];
     const keyKind = partitioner.kind === 'hash' ? (schema.columns[partitioner.column]?.kind ?? null) : null;
     const maxParallelism = (this.#graph.vertices[to] as JobVertex).maxParallelism;
-    this.#writers.set(
-      edge,
-      new PartitionWriter(partitioner, channels, { maxParallelism, subtask: this.index, keyKind }),
-    );
+    const { index: subtask } = this;
+    const restored = this.#restored.outputs.get(edge);
+    const writer = new PartitionWriter(partitioner, channels, { schema, maxParallelism, subtask, keyKind }, restored);
+    this.#writers.set(edge, writer);
+    this.#dictionaries.push(writer.dictionary);
     this.#writerList = [...this.#writers.values()];
   }
 
-  /** To be called when all writers are connected. */
+  /** To be called when all writers are connected. Behind it come `load` and `start`. */
   open(): void {
     const { places, source, dictionaries } = openChain({
       graph: this.#graph,
@@ -143,13 +153,41 @@ export class Subtask implements PairConsumer {
       sourceDictionary: this.sourceDictionary,
       fail: (error) => {
         this.#failure ??= error;
+        this.#stopLoading(error);
         this.#host.wake();
       },
     });
     this.#chain = places;
     this.#operators = places.map((place) => place.operator);
     this.#source = source;
-    this.#dictionaries = dictionaries;
+    this.#dictionaries.push(...dictionaries);
+  }
+
+  /** Takes over restored state that is not in memory, as long as it is wanted: block by block, each when the one before is where it belongs. */
+  async load(wanted: () => boolean): Promise<void> {
+    const failed = new Promise<never>((_, reject) => {
+      this.#stopLoading = reject;
+    });
+    // It may fail at any time.
+    failed.catch(() => {});
+    const { maxParallelism, parallelism } = this.vertex;
+    const [first, last] = keyGroupRange(this.index, parallelism, maxParallelism);
+    for (const [o, operator] of this.#operators.entries()) {
+      const restored = this.#host.restored?.get(this.vertex.operators[o]?.id as string) ?? [];
+      for (const { rest } of restored) {
+        for await (const block of rest ?? []) {
+          if (this.#failure !== null) throw this.#failure;
+          if (!wanted()) return;
+          if (block[0] >= first && block[0] <= last) await Promise.race([operator.load(block), failed]);
+        }
+      }
+    }
+  }
+
+  /** What was restored is there: the first element may come. */
+  start(): void {
+    for (let o = this.#operators.length - 1; o >= 0; o--) this.#operators[o]?.start();
+    const source = this.#source;
     if (source !== null && this.#graph.latencyTracking.intervalMs > 0) this.#nextMarker = this.#host.clock.now();
     const nanos = this.#host.clock.nanos();
     this.#time.start(nanos);
@@ -168,6 +206,7 @@ export class Subtask implements PairConsumer {
    * behind its barrier.
    */
   receive(command: SubtaskCommand): void {
+    if (command.type === 'checkpoint') this.#trigger = command.barrier;
     this.#mailbox.post(() => this.#perform(command), command.type === 'checkpoint');
   }
 
@@ -200,7 +239,7 @@ export class Subtask implements PairConsumer {
         for (const operator of this.#operators) operator.notifyComplete(command.checkpoint);
         break;
       case 'checkpoint-aborted':
-        this.#checkpoints.aligner.abort(command.checkpoint);
+        this.#checkpoints.abort(command.checkpoint);
         for (const operator of this.#operators) operator.notifyAborted(command.checkpoint);
         break;
       case 'go-on':
@@ -212,10 +251,14 @@ export class Subtask implements PairConsumer {
     }
   }
 
+  /** Null: it is none of this task's. */
+  operator(id: string): Operator | null {
+    return this.#operators[this.vertex.operators.findIndex((op) => op.id === id)] ?? null;
+  }
+
   /** Works on finished subtasks too: their last numbers stay readable until the job is gone. */
   inspect(operatorId: string, query: unknown): unknown {
-    const o = this.vertex.operators.findIndex((op) => op.id === operatorId);
-    return this.#operators[o]?.inspect(query) ?? null;
+    return this.operator(operatorId)?.inspect(query) ?? null;
   }
 
   /** Processing time in ms at which `step` has something to do even if nothing comes in; Infinity: never. */
@@ -226,7 +269,7 @@ export class Subtask implements PairConsumer {
         ? Number.POSITIVE_INFINITY
         : Math.min(this.#source.wakeAt, this.#nextMarker);
     for (const operator of this.#operators) if (operator.nextTimer < at) at = operator.nextTimer;
-    return at;
+    return Math.min(at, this.#checkpoints.aligner.overtakesAt, this.#triggerOvertakesAt);
   }
 
   /** Something outside owes an answer to one of the operators. */
@@ -250,9 +293,10 @@ export class Subtask implements PairConsumer {
 
   #work(began: number): Step {
     if (this.#failure !== null) throw this.#failure;
-    let worked = this.#mailbox.read(() => this.ready());
+    let worked = this.#mailbox.read(() => this.ready() || this.#overdrawFor(this.#triggerOvertakesAt));
     if (this.#finishing) return this.#tryToFinish(began);
     if (this.#suspended) return Step.IDLE;
+    if (this.#input !== null && this.#overtake(this.#input)) return Step.WORKED;
     if (this.#stuck()) {
       this.#resume();
       if (this.#stuck()) return this.#quiet(began, Step.BACKPRESSURED);
@@ -321,9 +365,11 @@ export class Subtask implements PairConsumer {
   #tellQuiet(now: number): void {
     this.#lastQuiet = now;
     let state = 0;
-    for (const operator of this.#operators) {
+    for (const [o, operator] of this.#operators.entries()) {
       operator.onQuiet();
-      state += operator.stateBytes;
+      const { stateBytes } = operator;
+      operatorCells(this.cells, o)[OperatorCell.STATE_BYTES] = stateBytes;
+      state += stateBytes;
     }
     this.cells[TaskCell.STATE_BYTES] = state;
     this.#tellInput();
@@ -385,23 +431,88 @@ export class Subtask implements PairConsumer {
   #snapshotIfAligned(): boolean {
     const { aligner } = this.#checkpoints;
     const { aligned } = aligner;
-    if (aligned === null || !(this.#input as TaskInput).ready()) return false;
+    const input = this.#input as TaskInput;
+    if (aligned === null || !input.ready() || input.restoring) return false;
     this.#snapshot(aligned.barrier, aligned);
     aligner.release();
     return true;
   }
 
+  /** Takes the snapshot that does not wait any longer: for barriers of other channels, or for credits. */
+  #overtake(input: TaskInput): boolean {
+    for (const gate of input.gates) gate.lookForBarriers();
+    const { aligner } = this.#checkpoints;
+    const barrier = aligner.untaken;
+    if (barrier === null || !this.#overdrawFor(aligner.overtakesAt)) return false;
+    for (const gate of input.gates) gate.beginKeeping();
+    if (aligner.aligned !== null) {
+      this.#snapshot(barrier, aligner.aligned);
+      aligner.release();
+    } else this.#checkpoints.overtake(this.#snapshotOf(barrier));
+    return true;
+  }
+
+  get #triggerOvertakesAt(): number {
+    return this.#trigger === null ? Number.POSITIVE_INFINITY : overtakesAt(this.#trigger);
+  }
+
+  /** If it is time: see `#overdraw`. */
+  #overdrawFor(at: number): boolean {
+    return at !== Number.POSITIVE_INFINITY && at <= this.#host.clock.now() && this.#overdraw();
+  }
+
+  /** Finishes what is half-done without credits: copies wait in writers and operators. False: so much waits that something is left. */
+  #overdraw(): boolean {
+    let done = true;
+    for (const writer of this.#writerList) if (!writer.overdraw(true)) done = false;
+    if (done) {
+      for (const operator of this.#operators) operator.overdraw(true);
+      this.#resume();
+      const settled = this.#input?.settle() ?? true;
+      done = settled && !this.#stuck();
+      for (const operator of this.#operators) operator.overdraw(false);
+    }
+    for (const writer of this.#writerList) writer.overdraw(false);
+    return done;
+  }
+
+  /** Nothing that a producer in this thread lent is held any more. False: that cannot be now. */
+  letGo(): boolean {
+    return !this.#stuck() || this.#own(() => this.#overdraw());
+  }
+
   #snapshot(barrier: CheckpointBarrier, alignment: Alignment | null): void {
     this.#suspended = barrier.kind === 'stop';
-    const emit = (one: CheckpointBarrier): void => {
-      for (const writer of this.#writerList) writer.barrier(one);
+    this.#trigger = null;
+    this.#checkpoints.take(this.#snapshotOf(barrier), alignment);
+  }
+
+  #snapshotOf(barrier: CheckpointBarrier): SnapshotOf {
+    const mayOvertake = barrier.overtakesAfterMs !== undefined;
+    const place = { graph: this.#graph, id: { vertex: this.vertexIndex, index: this.index } };
+    const outputs = mayOvertake ? waitingOutputs(this.#writers) : null;
+    const held = this.#operators.reduce((bytes, operator) => bytes + operator.heldBytes, 0);
+    return {
+      barrier,
+      ended: this.#ended,
+      emit: (one) => {
+        for (const writer of this.#writerList) writer.barrier(one);
+      },
+      operators: () =>
+        this.#operators.map((operator, o) => ({
+          operator: this.vertex.operators[o]?.id as string,
+          snapshot: operator.snapshot(barrier.checkpoint),
+        })),
+      rows: () => subtaskRows(this.cells, this.#operators.length, this.#source),
+      inFlight:
+        outputs === null
+          ? null
+          : () => {
+              const kept = this.gates.map((gate) => gate.takeKept());
+              const { operator, bytes } = saveInFlight(place, kept, outputs);
+              return { operator, bytes: bytes + held };
+            },
     };
-    const operators = (): ChainSnapshot['operators'] =>
-      this.#operators.map((operator, o) => ({
-        operator: this.vertex.operators[o]?.id as string,
-        snapshot: operator.snapshot(barrier.checkpoint),
-      }));
-    this.#checkpoints.take({ barrier, emit, operators, ended: this.#ended }, alignment);
   }
 
   #tryToFinish(began: number): Step {
@@ -458,10 +569,14 @@ export class Subtask implements PairConsumer {
     this.#deliver((head) => head.end());
   }
 
-  /** A consumer in the same thread works inside its producer's step; what it throws is still its own failure. */
   #deliver(element: (head: ChainedOperator) => void): void {
+    this.#own(() => element(this.#chain[0] as ChainedOperator));
+  }
+
+  /** A consumer in the same thread works inside its producer's step; what it throws is still its own failure. */
+  #own<T>(act: () => T): T {
     try {
-      element(this.#chain[0] as ChainedOperator);
+      return act();
     } catch (error) {
       throw error instanceof SubtaskFailure ? error : new SubtaskFailure(this, error);
     }

@@ -1,5 +1,5 @@
 /**
- * Which subtasks of an exchange are connected, and the subtasks of one thread with their channels in place. The same wiring serves a task
+ * The subtasks of one thread with their channels in place. The same wiring serves a task
  * manager, where some channels are rings to other threads, and the local executor, where none need be.
  */
 
@@ -10,66 +10,9 @@ import type { JobEdge, JobGraph, JobVertex } from '#engine/graph/job-graph.ts';
 import { cellsPerTask } from '#engine/metrics/cells.ts';
 import { HISTOGRAM_CELLS } from '#engine/metrics/histogram.ts';
 import { latencyPlaces } from '#engine/metrics/latency.ts';
+import { type Channel, channelsOf, type SubtaskId } from './channels.ts';
 import { Subtask } from './subtask.ts';
 import type { SubtaskHost } from './subtask-host.ts';
-
-/** Consumer subtasks that a producer subtask reaches, ascending (`flink-reference`: rescale spreads over a local share). */
-export function consumersOf(edge: JobEdge, producer: number, producers: number, consumers: number): number[] {
-  switch (edge.partitioner.kind) {
-    case 'forward':
-      return [producer];
-    case 'rescale':
-      if (consumers >= producers) {
-        const first = Math.ceil((producer * consumers) / producers);
-        const end = Math.ceil(((producer + 1) * consumers) / producers);
-        return Array.from({ length: end - first }, (_, i) => first + i);
-      }
-      return [Math.floor(((producer + 1) * consumers - 1) / producers)];
-    default:
-      return Array.from({ length: consumers }, (_, i) => i);
-  }
-}
-
-export interface Channel {
-  /** Index into `JobGraph.edges`. */
-  readonly edge: number;
-  readonly from: number;
-  readonly to: number;
-  /** Number of the channel in the gate of that edge's input. */
-  readonly input: number;
-}
-
-/** Every channel of a job, in an order that every thread works out alike. */
-export function channelsOf(graph: JobGraph): Channel[] {
-  const channels: Channel[] = [];
-  const inputs = new Map<string, number>();
-  for (const [e, edge] of graph.edges.entries()) {
-    const producers = (graph.vertices[edge.from] as JobVertex).parallelism;
-    const consumers = (graph.vertices[edge.to] as JobVertex).parallelism;
-    for (let from = 0; from < producers; from++) {
-      for (const to of consumersOf(edge, from, producers, consumers)) {
-        const gate = `${edge.to}/${to}/${edge.input}`;
-        const input = inputs.get(gate) ?? 0;
-        inputs.set(gate, input + 1);
-        channels.push({ edge: e, from, to, input });
-      }
-    }
-  }
-  return channels;
-}
-
-/** A subtask by vertex and index. */
-export interface SubtaskId {
-  readonly vertex: number;
-  readonly index: number;
-}
-
-/** All of a job, vertex by vertex. */
-export function subtasksOf(graph: JobGraph): SubtaskId[] {
-  return graph.vertices.flatMap((v, vertex) =>
-    Array.from({ length: v.parallelism }, (_, index) => ({ vertex, index })),
-  );
-}
 
 export interface WiringOptions {
   readonly graph: JobGraph;
@@ -86,7 +29,7 @@ export interface WiringOptions {
   readonly nanos: () => number;
 }
 
-/** Makes the subtasks of one thread, connects them, and opens them. Consumers come first, so that a loop in this order empties before it fills. */
+/** Makes the subtasks of one thread, connects them, and opens them; it is for others to start them. Consumers come first, so that a loop in this order empties before it fills. */
 export function wire(options: WiringOptions): Subtask[] {
   const { graph } = options;
   const channels = channelsOf(graph);
@@ -128,7 +71,13 @@ export function wire(options: WiringOptions): Subtask[] {
       }
     } else if (producer !== undefined && consumer !== undefined) {
       const gate = consumer.gates[edge.input];
-      writer = gate?.addLocal(channel.input, options.nanos, (ns) => producer.servedBy(consumer, ns)) ?? null;
+      writer =
+        gate?.addLocal(
+          channel.input,
+          options.nanos,
+          (ns) => producer.servedBy(consumer, ns),
+          () => consumer.letGo(),
+        ) ?? null;
     }
     if (writer !== null) {
       const name = `${key(edge.from, channel.from)}#${channel.edge}`;

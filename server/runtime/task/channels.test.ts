@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { f64, schema } from '#engine/batch/schema.ts';
 import type { JobEdge, Partitioner } from '#engine/graph/job-graph.ts';
-import { consumersOf } from './wiring.ts';
+import { consumersOf } from './channels.ts';
 
 const edge = (partitioner: Partitioner): JobEdge => ({
   from: 0,
