@@ -47,7 +47,7 @@ export interface RowsOptions {
   readonly onReader?: (context: ReaderContext) => void;
 }
 
-interface RowsSplit extends Split {
+export interface RowsSplit extends Split {
   readonly index: number;
   /** Number of its next row. */
   readonly at: number;
@@ -79,17 +79,27 @@ export function fromRows<F extends Fields>(
   };
 }
 
+interface RowsUndealt {
+  /** The first split that was never dealt. */
+  readonly next: number;
+  readonly back: readonly RowsSplit[];
+}
+
 class RowsEnumerator implements Enumerator {
   readonly #context: EnumeratorContext<RowsSplit>;
   readonly #splits: number;
   readonly #deal: 'together' | 'one-by-one';
   #next: number;
+  /** Of readers that had failed. */
+  readonly #back: RowsSplit[];
 
   constructor(context: EnumeratorContext<RowsSplit>, splits: number, deal: 'together' | 'one-by-one') {
     this.#context = context;
     this.#splits = splits;
     this.#deal = deal;
-    this.#next = (context.restored as number | null) ?? 0;
+    const { next, back } = (context.restored as RowsUndealt | null) ?? { next: 0, back: [] };
+    this.#next = next;
+    this.#back = [...back];
   }
 
   start(): void {
@@ -100,13 +110,23 @@ class RowsEnumerator implements Enumerator {
   }
 
   onSplitRequest(subtask: number): void {
-    if (this.#next < this.#splits) this.#assign(subtask, this.#next++);
+    const back = this.#back.shift();
+    if (back !== undefined) this.#context.assign(subtask, back);
+    else if (this.#next < this.#splits) this.#assign(subtask, this.#next++);
     else this.#context.noMoreSplits(subtask);
   }
 
-  /** How many splits are dealt. */
-  snapshot(): number {
-    return this.#next;
+  addSplitsBack(splits: readonly RowsSplit[], subtask: number): void {
+    if (this.#deal === 'one-by-one') {
+      this.#back.push(...splits);
+      return;
+    }
+    for (const split of splits) this.#context.assign(subtask, split);
+    this.#context.noMoreSplits(subtask);
+  }
+
+  snapshot(): RowsUndealt {
+    return { next: this.#next, back: [...this.#back] };
   }
 
   close(): void {}

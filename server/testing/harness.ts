@@ -10,7 +10,7 @@
 
 import { ManualClock } from '#base/clock.ts';
 import { type Cursor, makeCursor, makeRowWriter } from '#engine/batch/cursor.ts';
-import { Dictionary } from '#engine/batch/dictionary.ts';
+import { Dictionary, type Swept } from '#engine/batch/dictionary.ts';
 import { RecordBatch } from '#engine/batch/record-batch.ts';
 import type { Schema } from '#engine/batch/schema.ts';
 import type { PairConsumer } from '#engine/exchange/input-pair.ts';
@@ -21,8 +21,10 @@ import type { Operator } from '#engine/operators/operator.ts';
 import { type Consumer, Output } from '#engine/operators/output.ts';
 import { Splits } from '#engine/operators/source.ts';
 import { heapBackend } from '#engine/state/heap-backend.ts';
+import { atOnce } from '#engine/state/keyed-blocks.ts';
+import { ownBlocks } from '#engine/state/keyed-snapshot.ts';
 import { DEFAULT_STATE, type StateBackendFactory } from '#engine/state/keyed-state.ts';
-import type { OperatorSnapshot } from '#engine/state/snapshot.ts';
+import type { OperatorSnapshot, TakenSnapshot } from '#engine/state/snapshot.ts';
 
 export type PlainRow = Readonly<Record<string, unknown>>;
 
@@ -169,7 +171,7 @@ export class OperatorHarness {
   readonly cells = new Float64Array(OPERATOR_CELLS);
   readonly reports: unknown[] = [];
   /** Dictionaries that the operator asked to have swept. */
-  readonly owned: Dictionary[] = [];
+  readonly owned: Swept[] = [];
   readonly consumers: ReadonlyMap<string, CollectingConsumer>;
   readonly #operator: Operator;
   readonly #place: ChainedOperator;
@@ -231,22 +233,38 @@ export class OperatorHarness {
       report: (message) => this.reports.push(message),
       wake: () => {},
     });
-    if (options.restore !== undefined) operator.restore(options.restore);
+    const { restore, subtask = 0, parallelism = 1, maxParallelism = 128 } = options;
+    if (restore !== undefined) {
+      operator.restore(restore);
+      for (const block of ownBlocks(restore, { subtask, parallelism, maxParallelism })) void operator.load(block);
+    }
     operator.start();
   }
 
   /** All state of the operator; give it to another harness as `restore`. */
   snapshot(checkpoint = 1): OperatorSnapshot {
     this.#mayCall();
-    const snapshot = this.#operator.snapshot(checkpoint);
+    const snapshot = atOnce(this.#operator.snapshot(checkpoint));
     if (snapshot instanceof Promise) throw new Error('This state has to be read: use snapshotLater.');
     return snapshot;
+  }
+
+  /** The same with the key groups still to be taken: the operator may go on between any two. */
+  takeSnapshot(checkpoint = 1): TakenSnapshot {
+    this.#mayCall();
+    return this.#operator.snapshot(checkpoint) as TakenSnapshot;
+  }
+
+  /** Drops the strings of rows that nobody holds, and those of the operator. */
+  sweep(): this {
+    for (const dictionary of [this.#dictionary, ...this.owned]) dictionary.sweep();
+    return this;
   }
 
   /** The same of operators whose state is not in memory. */
   async snapshotLater(checkpoint = 1): Promise<OperatorSnapshot> {
     this.#mayCall();
-    return this.#operator.snapshot(checkpoint);
+    return atOnce(this.#operator.snapshot(checkpoint));
   }
 
   /** The news that a checkpoint is complete, and that of all before it, if it was lost. */

@@ -1,12 +1,14 @@
 /** A record store in memory, for tests of state that exceeds memory: answers at once, or when it is told to, in any order the seed says. */
 
 import type { Random } from '#base/random.ts';
+import type { RecordList } from '#engine/state/record-list.ts';
 import type { RecordStore, StoreEntry, StoreView } from '#engine/state/record-store.ts';
 
 const nameOf = (key: Uint8Array): string => Buffer.from(key).toString('latin1');
 
 export class MemoryStore implements RecordStore {
   readonly records = new Map<string, Uint8Array>();
+  bytes = 0;
   /** Reads with more than one key, and how many keys there were in all. */
   reads = 0;
   keysRead = 0;
@@ -28,18 +30,23 @@ export class MemoryStore implements RecordStore {
     return true;
   }
 
-  getMany(keys: readonly Uint8Array[], done: (records: readonly (Uint8Array | undefined)[]) => void): void {
+  getMany(keys: RecordList, done: (records: readonly (Uint8Array | undefined)[]) => void): void {
     this.reads++;
-    this.keysRead += keys.length;
+    this.keysRead += keys.count;
     // Read now, told later: what is written meanwhile must not be needed.
-    const records = keys.map((key) => this.records.get(nameOf(key)));
+    const records = Array.from({ length: keys.count }, (_, i) => this.records.get(nameOf(keys.keyOf(i))));
     this.#soon(() => done(records));
   }
 
-  write(changes: readonly (readonly [key: Uint8Array, record: Uint8Array | null])[], done: () => void): void {
-    const written = changes.map(([key, record]) => [nameOf(key), record?.slice() ?? null] as const);
+  write(changes: RecordList, done: () => void): void {
+    const written = Array.from(
+      { length: changes.count },
+      (_, i) => [nameOf(changes.keyOf(i)), changes.recordOf(i)?.slice() ?? null] as const,
+    );
     this.#soon(() => {
       for (const [key, record] of written) {
+        const size = (bytes: Uint8Array | null | undefined): number => (bytes == null ? 0 : key.length + bytes.length);
+        this.bytes += size(record) - size(this.records.get(key));
         if (record === null) this.records.delete(key);
         else this.records.set(key, record);
       }
@@ -58,11 +65,15 @@ export class MemoryStore implements RecordStore {
   }
 
   view(): StoreView {
-    const entries = [...this.records];
+    const entries = [...this.records].sort(([a], [b]) => (a < b ? -1 : 1));
+    let at = 0;
     return {
-      readAll: async (each) => {
-        for (const [key, record] of entries) each([Buffer.from(key, 'latin1'), record]);
+      next: async (limit) => {
+        const next = entries.slice(at, at + limit);
+        at += next.length;
+        return next.map(([key, record]): StoreEntry => [Buffer.from(key, 'latin1'), record]);
       },
+      close: () => {},
     };
   }
 

@@ -41,6 +41,7 @@ export async function runReadings(
       source: { kind: 'file', options: { path } },
       outOfOrdernessMs: 0,
       idleTimeoutMs: null,
+      alignmentMs: null,
       watermarkEmit: 'on-event',
       parallelism: { source: 1, window: 1 },
       output,

@@ -3,14 +3,15 @@
  * the seed, and settles its promise: whoever drives a simulation decides when the disk makes progress, and one seed gives one history.
  *
  * What outlasts a crash is what the contracts of `Disk` and `OutputDisk` say and no more: contents that were synced, names in directories that were synced. Of
- * everything else each piece survives or not by itself, files also in part. An fsync may lie.
+ * everything else each piece survives or not by itself, files also in part. An fsync may lie: then, by a clock, it is done `WRITE_BACK_MS` later.
  */
 
+import { crc32 } from 'node:zlib';
 import type { Clock } from '#base/clock.ts';
 import type { Random } from '#base/random.ts';
 import type { OutputDisk, OutputFile } from '#connectors/file/output-disk.ts';
 import type { ByteRange, Disk } from '#runtime/checkpoint/disk.ts';
-import { diskError, type FileNode, SimulatedTree } from './simulated-tree.ts';
+import { type Directory, diskError, type FileNode, SimulatedTree } from './simulated-tree.ts';
 
 export type DiskOperation = keyof (Disk & OutputDisk & OutputFile);
 
@@ -30,6 +31,9 @@ export interface DiskFaults {
   /** Share of syncs that say they have, and have not. */
   lies: number;
 }
+
+/** A disk that lies has it safe after a while all the same. */
+const WRITE_BACK_MS = 100;
 
 type Ask = <T>(operation: DiskOperation, path: string, run: () => T, tear?: () => void) => Promise<T>;
 
@@ -56,6 +60,8 @@ export class SimulatedDisk {
   readonly #delay: () => number;
   readonly #tree = new SimulatedTree();
   #waiting: Waiting[] = [];
+  /** Syncs that were told and not done. */
+  readonly #cached: { readonly at: number; readonly sync: () => void }[] = [];
   /** Operations done since it was made. */
   #done = 0;
   /** Those who were killed talk to nobody. */
@@ -76,13 +82,16 @@ export class SimulatedDisk {
     };
     const tree = this.#tree;
     const disk: Disk & OutputDisk = {
-      write: (path, pieces) =>
-        ask(
-          'write',
-          path,
-          () => this.#write(path, joined(pieces)),
-          () => this.#tearWrite(path, joined(pieces)),
-        ),
+      write: (path, pieces) => {
+        const write = (all: readonly Uint8Array[]): Promise<void> =>
+          ask(
+            'write',
+            path,
+            () => this.#write(path, joined(all)),
+            () => this.#tearWrite(path, joined(all)),
+          );
+        return Array.isArray(pieces) ? write(pieces) : gathered(pieces as AsyncIterable<Uint8Array>).then(write);
+      },
       read: (path) => ask('read', path, () => tree.file(path).content.slice()),
       readRanges: (path, ranges) => ask('readRanges', path, () => rangesOf(tree.file(path), ranges)),
       rename: (from, to) => {
@@ -95,7 +104,7 @@ export class SimulatedDisk {
       },
       makeDirectory: (path) => {
         const make = (): void => {
-          for (const changed of tree.makeDirectory(path)) if (!this.#lying()) tree.sync(changed);
+          for (const changed of tree.makeDirectory(path)) this.#syncNames(changed);
         };
         return ask('makeDirectory', path, make, () => tree.makeDirectory(path));
       },
@@ -106,11 +115,11 @@ export class SimulatedDisk {
       list: (path) => ask('list', path, () => [...tree.directory(path).entries.keys()].sort()),
       syncDirectory: (path) =>
         ask('syncDirectory', path, () => {
-          const directory = tree.directory(path);
-          if (!this.#lying()) tree.sync(directory);
+          this.#syncNames(tree.directory(path));
         }),
       exists: (path) => ask('exists', path, () => tree.find(path) !== null),
       sizeOf: (path) => ask('sizeOf', path, () => (tree.find(path) === null ? null : tree.file(path).content.length)),
+      checksumOf: (path) => ask('checksumOf', path, () => crc32(tree.file(path).content)),
       create: (path) => this.#create(path, ask, life),
     };
     this.#lives.set(disk, life);
@@ -131,7 +140,7 @@ export class SimulatedDisk {
       write: (bytes) => now('write', () => this.#append(file, path, bytes)),
       sync: () =>
         ask('sync', path, () => {
-          if (!this.#lying()) file.synced = file.content;
+          this.#syncContents(file);
         }),
       close: () => now('close', () => {}),
       discard: () => now('discard', () => this.#tree.remove(path)),
@@ -201,6 +210,7 @@ export class SimulatedDisk {
   /** The machine stops: as `kill`, and of what was not synced anything may be missing. */
   crash(): void {
     this.kill();
+    for (const { at, sync } of this.#cached.splice(0)) if (at <= this.#now()) sync();
     this.#tree.lose(
       () => this.#random.next() < 0.5,
       (file) => this.#torn(file),
@@ -210,6 +220,11 @@ export class SimulatedDisk {
   /** Paths of all files. */
   files(): string[] {
     return this.#tree.files().map(({ path }) => path);
+  }
+
+  /** Below a directory. What they hold is never changed, but replaced. */
+  filesIn(directory: string): { readonly path: string; readonly content: Uint8Array }[] {
+    return this.#tree.files(directory).map(({ path, file }) => ({ path, content: file.content }));
   }
 
   contentOf(path: string): Uint8Array {
@@ -254,12 +269,29 @@ export class SimulatedDisk {
   #write(path: string, content: Uint8Array): void {
     const file = this.#tree.create(path);
     this.#append(file, path, content);
-    if (!this.#lying()) file.synced = file.content;
+    this.#syncContents(file);
+  }
+
+  #syncContents(file: FileNode): void {
+    const { content } = file;
+    const sync = (): void => {
+      if (file.synced.length < content.length) file.synced = content;
+    };
+    if (this.#lying()) this.#cached.push({ at: this.#safeAt, sync });
+    else sync();
+  }
+
+  #syncNames(directory: Directory): void {
+    if (this.#lying()) this.#cached.push({ at: this.#safeAt, sync: this.#tree.unsynced(directory).keep });
+    else this.#tree.sync(directory);
   }
 
   /** As far as there is room. */
   #append(file: FileNode, path: string, content: Uint8Array): void {
-    const free = this.faults.capacity - this.#tree.files().reduce((sum, other) => sum + other.file.content.length, 0);
+    const { capacity } = this.faults;
+    const used =
+      capacity === Number.POSITIVE_INFINITY ? 0 : this.#tree.files().reduce((sum, f) => sum + f.file.content.length, 0);
+    const free = capacity - used;
     file.content = joined([file.content, content.subarray(0, Math.max(0, free))]);
     if (content.length > free) throw diskError('ENOSPC', 'write', path);
   }
@@ -279,6 +311,10 @@ export class SimulatedDisk {
     return hole.fill(0, from, from + 1 + this.#random.below(hole.length));
   }
 
+  get #safeAt(): number {
+    return this.#clock === null ? Number.POSITIVE_INFINITY : this.#clock.now() + WRITE_BACK_MS;
+  }
+
   #lying(): boolean {
     return this.faults.lies > 0 && this.#random.next() < this.faults.lies;
   }
@@ -286,6 +322,13 @@ export class SimulatedDisk {
   #now(): number {
     return this.#clock?.now() ?? 0;
   }
+}
+
+/** What comes by and by is one operation all the same. */
+async function gathered(pieces: AsyncIterable<Uint8Array>): Promise<Uint8Array[]> {
+  const all: Uint8Array[] = [];
+  for await (const piece of pieces) all.push(piece);
+  return all;
 }
 
 function joined(pieces: readonly Uint8Array[]): Uint8Array {

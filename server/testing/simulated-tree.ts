@@ -102,6 +102,17 @@ export class SimulatedTree {
     this.#changes = left;
   }
 
+  /** Changes of its names that were not synced; `keep` makes them outlast a crash. */
+  unsynced(directory: Directory): { readonly keep: () => void } {
+    const mine = new Set(this.#changes.filter((change) => change.some(([changed]) => changed === directory)));
+    return {
+      keep: () => {
+        for (const change of this.#changes) if (mine.has(change)) keep(change);
+        this.#changes = this.#changes.filter((change) => !mine.has(change));
+      },
+    };
+  }
+
   /** The machine stops: of the changes that were not synced those survive for which `survives` says so, and files become what `torn` gives. */
   lose(survives: () => boolean, torn: (file: FileNode) => Uint8Array): void {
     for (const change of this.#changes) if (survives()) keep(change);
@@ -120,7 +131,8 @@ export class SimulatedTree {
     wake(this.#root);
   }
 
-  files(): { path: string; file: FileNode }[] {
+  /** Below a directory; none if it is not there. */
+  files(below = ''): { path: string; file: FileNode }[] {
     const found: { path: string; file: FileNode }[] = [];
     const look = (directory: Directory, path: string): void => {
       for (const [name, node] of directory.entries) {
@@ -128,7 +140,8 @@ export class SimulatedTree {
         else found.push({ path: `${path}/${name}`, file: node });
       }
     };
-    look(this.#root, '');
+    const from = this.find(below);
+    if (from instanceof Directory) look(from, below);
     return found;
   }
 

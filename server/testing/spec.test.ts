@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 
 const SERVER = new URL('../', import.meta.url);
-const SYSTEMS = new URL('../../e2e/systems/', import.meta.url);
+const E2E = new URL('../../e2e/', import.meta.url);
 const SPEC = readFileSync(new URL('engine/SPEC.md', SERVER), 'utf8');
 
 /** Ids of the rules: `**W27**`, and `**V1**–**V12**` for all between. */
@@ -15,9 +15,9 @@ function rules(): Set<string> {
   return ids;
 }
 
-/** What test files of the server, and those against other systems, call their tests. */
+/** What test files of the server, and those of the whole program, call their tests. */
 function titles(): string {
-  return [SERVER, SYSTEMS]
+  return [SERVER, E2E]
     .flatMap((room) => readdirSync(room, { recursive: true, encoding: 'utf8' }).map((file) => new URL(file, room)))
     .filter(({ pathname }) => pathname.endsWith('.test.ts') && !pathname.endsWith('testing/spec.test.ts'))
     .flatMap((file) =>

@@ -2,7 +2,9 @@
 
 import { OPERATOR_CELLS } from '#engine/metrics/cells.ts';
 import type { StateDescriptor } from '#engine/state/descriptors.ts';
+import { atOnce, type KeyedBlock } from '#engine/state/keyed-blocks.ts';
 import type { KeyedState, KeyedStateBackend, StateBackendFactory } from '#engine/state/keyed-state.ts';
+import { EMPTY_SNAPSHOT } from '#engine/state/snapshot.ts';
 import { StateKeys } from '#engine/state/state-keys.ts';
 
 /** One state of an operator: steps at instants, for keys and namespaces; may be snapshot and restored between any two. */
@@ -32,21 +34,21 @@ export class SteppedState<S extends KeyedState> {
     return result;
   }
 
-  async snapshot(now: number): Promise<Map<number, Uint8Array>> {
+  async snapshot(now: number): Promise<readonly KeyedBlock[]> {
     this.#backend.scope.now = now;
-    return this.#backend.snapshot();
+    return (await atOnce({ ...EMPTY_SNAPSHOT, keyed: this.#backend.snapshot() })).keyed;
   }
 
-  restore(snapshot: Map<number, Uint8Array>): void {
+  restore(snapshot: readonly KeyedBlock[]): void {
     this.#keys = new StateKeys('string');
     this.#backend = this.#make();
-    this.#backend.restore(snapshot);
+    for (const block of snapshot) void this.#backend.restore(block);
     this.#state = this.#backend.state(this.#descriptor);
   }
 
   /** Nothing lies there any more, not even something expired. */
   async cleared(now: number): Promise<boolean> {
-    return (await this.snapshot(now)).size === 0;
+    return (await this.snapshot(now)).length === 0;
   }
 
   #enter(now: number, key: string, namespace: string): void {

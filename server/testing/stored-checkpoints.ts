@@ -3,6 +3,7 @@
 import { Random } from '#base/random.ts';
 import type { CheckpointKind } from '#engine/exchange/barrier.ts';
 import { keyGroupRange } from '#engine/exchange/key-groups.ts';
+import type { KeyedBlock } from '#engine/state/keyed-blocks.ts';
 import type { OperatorSnapshot } from '#engine/state/snapshot.ts';
 import type { CheckpointContent, CompletedCheckpoint } from '#runtime/checkpoint/checkpoint-metadata.ts';
 import { CheckpointStore, type CheckpointStoreOptions } from '#runtime/checkpoint/checkpoint-store.ts';
@@ -25,13 +26,13 @@ const BYTES = Array.from({ length: GROUPS }, (_, group) => {
 /** State of a subtask at a checkpoint: most of it as it was at the one before. */
 export function stateAt(checkpoint: number, subtask: number): OperatorSnapshot {
   const [first, last] = keyGroupRange(subtask, PARALLELISM, GROUPS);
-  const keyed = new Map<number, Uint8Array>();
+  const keyed: KeyedBlock[] = [];
   for (let group = first; group <= last; group++) {
     const bytes = (BYTES[group] as Uint8Array).slice();
     // From a thousand on nothing is as it was.
     if (checkpoint >= 1000) for (let i = 0; i < bytes.length; i++) bytes[i] = (bytes[i] as number) ^ (checkpoint + i);
     if (group % 2 === 0) bytes.fill(checkpoint, 100 * group, 100 * group + 10 * (checkpoint % 10));
-    keyed.set(group, bytes);
+    keyed.push([group, bytes]);
   }
   const list = { redistribute: 'split' as const, items: [Uint8Array.of(subtask, checkpoint)] };
   return { watermark: 1000 * checkpoint, keyed, operator: { list } };
@@ -42,10 +43,12 @@ export class CheckpointingJob {
   readonly store: CheckpointStore;
   readonly #disk: Disk;
   readonly #writers: readonly StateWriter[];
+  readonly #stateAt: typeof stateAt;
 
-  private constructor(disk: Disk, store: CheckpointStore, incremental: boolean) {
+  private constructor(disk: Disk, store: CheckpointStore, incremental: boolean, state: typeof stateAt) {
     this.#disk = disk;
     this.store = store;
+    this.#stateAt = state;
     this.#writers = Array.from(
       { length: PARALLELISM },
       (_, index) =>
@@ -60,7 +63,10 @@ export class CheckpointingJob {
     );
   }
 
-  static async open(disk: Disk, options: Partial<CheckpointStoreOptions> & { incremental?: boolean } = {}) {
+  static async open(
+    disk: Disk,
+    options: Partial<CheckpointStoreOptions> & { incremental?: boolean; state?: typeof stateAt } = {},
+  ) {
     const store = await CheckpointStore.open({
       disk,
       directory: '/data',
@@ -70,14 +76,14 @@ export class CheckpointingJob {
       random: new Random(1),
       ...options,
     });
-    return new CheckpointingJob(disk, store, options.incremental ?? false);
+    return new CheckpointingJob(disk, store, options.incremental ?? false, options.state ?? stateAt);
   }
 
   /** What all subtasks have written for it. */
   async write(id: number, kind: CheckpointKind = 'checkpoint', state = id): Promise<CheckpointContent> {
     const subtasks = await Promise.all(
       this.#writers.map((writer, subtask) =>
-        writer.write({ checkpoint: id, kind }, [{ operator: OPERATOR, snapshot: stateAt(state, subtask) }]),
+        writer.write({ checkpoint: id, kind }, [{ operator: OPERATOR, snapshot: this.#stateAt(state, subtask) }]),
       ),
     );
     const operators = [{ id: OPERATOR, name: 'count by device' }];
@@ -92,8 +98,8 @@ export class CheckpointingJob {
     };
   }
 
-  async take(id: number, kind: CheckpointKind = 'checkpoint'): Promise<CompletedCheckpoint> {
-    const completed = await this.store.complete(await this.write(id, kind));
+  async take(id: number, kind: CheckpointKind = 'checkpoint', savepoints?: string): Promise<CompletedCheckpoint> {
+    const completed = await this.store.complete(await this.write(id, kind), savepoints);
     for (const writer of this.#writers) writer.completed(id);
     return completed;
   }

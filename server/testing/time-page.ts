@@ -35,6 +35,7 @@ async function windowsOf(time: 'event' | 'processing'): Promise<Map<number, Cell
       outOfOrdernessMs: 86_400_000,
       allowedLatenessMs: 0,
       idleTimeoutMs: null,
+      alignmentMs: null,
       watermarkEmit: 'on-event',
       parallelism: { source: 1, window: 1 },
       output: scratch,

@@ -3,7 +3,9 @@
 import { Random } from '#base/random.ts';
 import { type CheckpointSettings, checkpointSettings } from '#runtime/checkpoint/checkpoint-settings.ts';
 import type { RestartSettings } from '#runtime/job/restart-settings.ts';
-import { drawJob, type Parallelism, pick, type SimulatedJob } from './simulated-jobs.ts';
+import { drawPipelineFaults, drawPipelines, inPipelines } from './pipelines.ts';
+import { type Parallelism, pick } from './readings.ts';
+import { drawJob, type SimulatedJob } from './simulated-jobs.ts';
 
 export type Fault =
   | { readonly type: 'kill'; readonly taskManager: number }
@@ -17,7 +19,11 @@ export type Fault =
   | { readonly type: 'lie'; readonly ms: number }
   | { readonly type: 'flip' }
   | { readonly type: 'rescale'; readonly to: number }
-  | { readonly type: 'savepoint' };
+  | { readonly type: 'savepoint' }
+  /** The job is stopped with a savepoint, and a program goes on from that. */
+  | { readonly type: 'stop'; readonly downMs: number; readonly next: Parallelism; readonly claim: boolean }
+  /** The process ends, and the next one goes back to the savepoint that was taken last. */
+  | { readonly type: 'back'; readonly downMs: number; readonly next: Parallelism; readonly claim: boolean };
 
 export interface Scenario {
   readonly seed: number;
@@ -35,29 +41,43 @@ export interface Scenario {
 
 export function draw(seed: number): Scenario {
   const random = new Random(seed, 1);
-  const job = drawJob(random);
+  const drawnJob = drawJob(random);
+  const several = seed % SEVERAL_REGIONS === 0;
+  const job = several ? drawPipelines(new Random(seed, 6), drawnJob) : drawnJob;
   // At least once gives what exactly once does only where no task has two channels.
   const once = job.kind === 'join' || random.below(8) > 0;
   const most = { source: once && !job.late ? 3 : 1, main: once ? 3 : 1, sink: once ? 2 : 1 };
   const parallelism = drawParallelism(random, most);
+  // Drawn apart, so that other draws are what they were. Rows in flight come without watermarks to another parallelism: where rows may be late it stays the same.
+  const barriers = once ? pick(new Random(seed, 3), BARRIERS) : ALIGNED;
+  const incremental = new Random(seed, 4).below(2) === 0;
   const minPauseMs = pick(random, [0, 0, 10]);
   const batches = job.rows.length / job.batch;
   const spanMs = 60 + batches * job.everyMs;
-  const faults = Array.from({ length: random.below(6) }, () => ({
+  const drawn = Array.from({ length: random.below(6) }, () => ({
     at: random.below(spanMs),
     fault: drawFault(random, most),
-  })).sort((a, b) => a.at - b.at);
+  })).map(({ at, fault }) => ({
+    at,
+    fault: barriers.unaligned && job.late && fault.type === 'rescale' ? { ...fault, to: parallelism.main } : fault,
+  }));
+  // Runs in which nothing goes wrong stay so.
+  const stops = drawn.length === 0 ? [] : drawStops(new Random(seed, 5), spanMs, most);
+  const inOnes = several && drawn.length > 0 ? drawPipelineFaults(new Random(seed, 7), spanMs) : [];
+  const faults = [...drawn, ...stops, ...inOnes].sort((a, b) => a.at - b.at);
   return {
     seed,
     job,
-    parallelism,
+    parallelism: several ? inPipelines(parallelism) : parallelism,
     slots: 1 + random.below(2),
     checkpoints: checkpointSettings({
       intervalMs: pick(random, [10, 20, 40]),
       mode: once ? 'exactly-once' : 'at-least-once',
       timeoutMs: pick(random, [30, 100, 1000]),
       minPauseMs,
-      maxConcurrent: 1 + random.below(3),
+      ...barriers,
+      incremental,
+      maxConcurrent: drawMaxConcurrent(random, barriers.unaligned),
       tolerableFailures: pick(random, [0, 1, Number.POSITIVE_INFINITY]),
       retained: 1 + random.below(3),
     }),
@@ -65,8 +85,36 @@ export function draw(seed: number): Scenario {
     heartbeatMs: 40,
     diskMs: pick(random, [0, 1, 5]),
     networkMs: pick(random, [0, 2, 6]),
-    faults,
+    faults: several ? faults.map(({ at, fault }) => ({ at, fault: throughPipelines(fault) })) : faults,
   };
+}
+
+/** Every so many seeds; none that had ever failed before there were any is one of them. */
+export const SEVERAL_REGIONS = 7;
+
+const throughPipelines = (fault: Fault): Fault =>
+  'next' in fault ? { ...fault, next: inPipelines(fault.next) } : fault;
+
+const ALIGNED = { unaligned: false, alignedTimeoutMs: 0 };
+const BARRIERS = [ALIGNED, { unaligned: true, alignedTimeoutMs: 0 }, { unaligned: true, alignedTimeoutMs: 4 }];
+
+function drawMaxConcurrent(random: Random, unaligned: boolean): number {
+  const drawn = 1 + random.below(3);
+  return unaligned ? 1 : drawn;
+}
+
+/** In every third run; drawn apart, too. */
+function drawStops(random: Random, spanMs: number, most: Parallelism): { at: number; fault: Fault }[] {
+  if (random.below(3) > 0) return [];
+  return Array.from({ length: 1 + random.below(3) }, () => {
+    const type = pick(random, ['stop', 'stop', 'back', 'savepoint'] as const);
+    const next = drawParallelism(random, most);
+    const [downMs, claim] = [random.below(30), random.below(2) === 0];
+    return {
+      at: random.below(spanMs),
+      fault: type === 'savepoint' ? { type } : { type, downMs, next, claim },
+    };
+  });
 }
 
 function drawParallelism(random: Random, most: Parallelism): Parallelism {

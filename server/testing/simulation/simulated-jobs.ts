@@ -9,8 +9,9 @@
 import type { Random } from '#base/random.ts';
 import { FileSink } from '#connectors/file/file-sink.ts';
 import { NdjsonFormat } from '#connectors/file/ndjson-format.ts';
-import { type Fields, f64, type Row, schema, string, timestamp } from '#engine/batch/schema.ts';
-import { type DataStream, lateTag, OutputTag, StreamExecutionEnvironment } from '#engine/graph/data-stream.ts';
+import { Reading } from '#connectors/iot/reading.ts';
+import { type Fields, f64, schema, string, timestamp } from '#engine/batch/schema.ts';
+import { type DataStream, lateTag, StreamExecutionEnvironment } from '#engine/graph/data-stream.ts';
 import type { JobGraph } from '#engine/graph/job-graph.ts';
 import type { Sink } from '#engine/io/sink.ts';
 import { Poll, type Source, type Split } from '#engine/io/source.ts';
@@ -24,23 +25,15 @@ import type { Collector } from '#engine/operators/process.ts';
 import { mapState, valueState } from '#engine/state/descriptors.ts';
 import type { MapState, ValueState } from '#engine/state/keyed-state.ts';
 import { boundedOutOfOrderness } from '#engine/time/watermark-strategy.ts';
-import { avg, count, max, min } from '#engine/window/aggregates.ts';
 import { SlidingEventTimeWindows, TumblingEventTimeWindows } from '#engine/window/assigners.ts';
 import { EventTimeSessionWindows } from '#engine/window/session-windows.ts';
+import { sensorAggregates } from '#jobs/iot.ts';
 import { fromRows, type TimedRow } from '../collect.ts';
 import { runModel, session, sliding, tumbling } from '../reference-model.ts';
+import { buildPipelines, doubled, type Pipelines } from './pipelines.ts';
+import { checkedReadings, type Parallelism, pick, type ReadingRow, type Trouble } from './readings.ts';
 import type { AnyDisk } from './simulated-task-managers.ts';
 
-const Reading = schema({
-  device_id: string(),
-  event_timestamp: timestamp(),
-  temperature: f64(),
-  humidity: f64(),
-  pressure: f64(),
-});
-type Reading = Row<typeof Reading.fields>;
-const Refused = schema({ device_id: string(), event_timestamp: timestamp() });
-const refusedTag = new OutputTag('refused', Refused);
 const late = lateTag('late', Reading);
 const Total = schema({ device_id: string(), until: timestamp(), sum: f64(), before: f64() });
 const Pair = schema({ device_id: string(), start: timestamp(), left: f64(), right: f64() });
@@ -48,9 +41,9 @@ const Pair = schema({ device_id: string(), start: timestamp(), left: f64(), righ
 export type WindowKind = 'tumbling' | 'sliding' | 'session';
 
 export interface SimulatedJob {
-  readonly kind: 'windows' | 'totals' | 'join';
+  readonly kind: 'windows' | 'totals' | 'join' | 'pipelines';
   readonly window: WindowKind;
-  readonly rows: readonly Reading[];
+  readonly rows: readonly ReadingRow[];
   readonly splits: number;
   readonly patienceMs: number;
   readonly latenessMs: number;
@@ -59,19 +52,8 @@ export interface SimulatedJob {
   /** Rows of a batch at most, and ms between two of a reader. */
   readonly batch: number;
   readonly everyMs: number;
-}
-
-/** By operator id. */
-export interface Parallelism {
-  readonly source: number;
-  readonly main: number;
-  readonly sink: number;
-}
-
-/** Where the seams of a test job are. */
-export interface Trouble {
-  /** Called for every row; throws where the operator is to fail. */
-  row(): void;
+  /** Of that kind; null: another one. */
+  readonly pipelines: Pipelines | null;
 }
 
 const SIZE_MS = 40;
@@ -86,7 +68,7 @@ export function drawJob(random: Random): SimulatedJob {
   const n = 20 + random.below(100);
   const disorder = random.below(30);
   let now = 1000;
-  const rows = Array.from({ length: n }, (): Reading => {
+  const rows = Array.from({ length: n }, (): ReadingRow => {
     now += random.below(8);
     return {
       device_id: `d${random.below(4)}`,
@@ -108,39 +90,21 @@ export function drawJob(random: Random): SimulatedJob {
     latenessMs: onTime ? 0 : pick(random, [0, 10, 30]),
     batch: 1 + random.below(5),
     everyMs: random.below(8),
+    pipelines: null,
   };
 }
 
 export function buildJob(job: SimulatedJob, parallelism: Parallelism, disk: AnyDisk, trouble: Trouble): JobGraph {
-  const env = new StreamExecutionEnvironment({ name: 'simulated', parallelism: parallelism.main });
   const files = (name: string): Sink =>
     new FileSink({ directory: `${OUTPUT}/${name}`, format: new NdjsonFormat(), disk }) as Sink;
-  const read = (name: string, rows: readonly Reading[]): DataStream<typeof Reading.fields> => {
+  if (job.kind === 'pipelines') return buildPipelines(job, parallelism, files, trouble);
+  const env = new StreamExecutionEnvironment({ name: 'simulated', parallelism: parallelism.main });
+  const read = (name: string, rows: readonly ReadingRow[]): DataStream<typeof Reading.fields> => {
     const timed = rows.map((row): TimedRow<typeof Reading.fields> => ({ row, time: row.event_timestamp }));
     const source = gathered(
       fromRows(Reading, timed, { splits: job.splits, cut: () => job.batch, everyMs: job.everyMs }),
     );
-    const valid = env
-      .fromSource(source, name)
-      .setParallelism(parallelism.source)
-      .uid(name)
-      .process(`${name}-check`, {
-        output: Reading,
-        sideOutputs: [refusedTag],
-        create: () => (row, ctx, out) => {
-          trouble.row();
-          if (row.humidity <= 100) out.forward();
-          else ctx.output(refusedTag, { device_id: row.device_id, event_timestamp: row.event_timestamp });
-        },
-      })
-      .setParallelism(parallelism.source)
-      .uid(`${name}-check`);
-    valid
-      .sideOutput(refusedTag)
-      .sinkTo(files(`${name}-refused`), `${name}-refused`)
-      .setParallelism(parallelism.sink)
-      .uid(`${name}-refused`);
-    return valid
+    return checkedReadings(env, source, name, parallelism, files, trouble)
       .assignTimestampsAndWatermarks(boundedOutOfOrderness(job.patienceMs, { emit: 'on-event' }))
       .setParallelism(parallelism.source)
       .uid(`${name}-watermarks`);
@@ -183,21 +147,7 @@ export function buildJob(job: SimulatedJob, parallelism: Parallelism, disk: AnyD
     )
     .allowedLateness(job.latenessMs)
     .sideOutputLateData(late)
-    .aggregate(
-      {
-        count: count(),
-        temperature_min: min('temperature'),
-        temperature_max: max('temperature'),
-        temperature_avg: avg('temperature'),
-        humidity_min: min('humidity'),
-        humidity_max: max('humidity'),
-        humidity_avg: avg('humidity'),
-        pressure_min: min('pressure'),
-        pressure_max: max('pressure'),
-        pressure_avg: avg('pressure'),
-      },
-      'main',
-    )
+    .aggregate(sensorAggregates(), 'main')
     .uid('main');
   write(windows, 'results');
   write(windows.sideOutput(late), 'late');
@@ -214,7 +164,7 @@ class Totals implements KeyedProcessFunction<typeof Reading.fields, typeof Total
     this.#told = ctx.getState(valueState('told', { default: 0 }));
   }
 
-  processElement(row: Reading, ctx: KeyedContext): void {
+  processElement(row: ReadingRow, ctx: KeyedContext): void {
     const until = (Math.floor(row.event_timestamp / SIZE_MS) + 1) * SIZE_MS;
     this.#sums.put(until, (this.#sums.get(until) ?? 0) + row.temperature);
     ctx.timerService.registerEventTimeTimer(until);
@@ -252,7 +202,8 @@ function gathered<F extends Fields, S extends Split>(source: Source<F, S>): Sour
   };
 }
 
-const halves = (rows: readonly Reading[]): Reading[][] => [0, 1].map((half) => rows.filter((_, i) => i % 2 === half));
+const halves = (rows: readonly ReadingRow[]): ReadingRow[][] =>
+  [0, 1].map((half) => rows.filter((_, i) => i % 2 === half));
 
 /** Rows that must be in each directory of the output, as text. */
 export function expected(job: SimulatedJob): Map<string, string[]> {
@@ -260,14 +211,14 @@ export function expected(job: SimulatedJob): Map<string, string[]> {
   const add = (name: string, rows: readonly (readonly unknown[])[]): void => {
     out.set(name, rows.map((row) => JSON.stringify(row)).sort());
   };
-  const refused = (rows: readonly Reading[]): unknown[][] =>
+  const refused = (rows: readonly ReadingRow[]): unknown[][] =>
     rows.filter(({ humidity }) => humidity > 100).map((row) => [row.device_id, row.event_timestamp]);
   const good = job.rows.filter(({ humidity }) => humidity <= 100);
   if (job.kind === 'join') {
-    const [left, right] = halves(job.rows) as [Reading[], Reading[]];
+    const [left, right] = halves(job.rows) as [ReadingRow[], ReadingRow[]];
     add('half-0-refused', refused(left));
     add('half-1-refused', refused(right));
-    const startOf = (row: Reading): number => Math.floor(row.event_timestamp / SIZE_MS) * SIZE_MS;
+    const startOf = (row: ReadingRow): number => Math.floor(row.event_timestamp / SIZE_MS) * SIZE_MS;
     const pairs = left
       .filter((row) => good.includes(row))
       .flatMap((l) =>
@@ -279,6 +230,10 @@ export function expected(job: SimulatedJob): Map<string, string[]> {
     return out;
   }
   add('readings-refused', refused(job.rows));
+  if (job.kind === 'pipelines') {
+    add('results', doubled(good));
+    return out;
+  }
   if (job.kind === 'totals') {
     const sums = new Map<string, Map<number, number>>();
     for (const { device_id, event_timestamp, temperature } of good) {
@@ -309,8 +264,4 @@ export function expected(job: SimulatedJob): Map<string, string[]> {
     model.late.map(({ watermark, ...row }) => [...Object.values(row), watermark, watermark - row.event_timestamp]),
   );
   return out;
-}
-
-export function pick<T>(random: Random, from: readonly T[]): T {
-  return from[random.below(from.length)] as T;
 }

@@ -4,13 +4,15 @@ import type { Clock } from '#base/clock.ts';
 import { messageOf } from '#base/errors.ts';
 import type { Random } from '#base/random.ts';
 import type { JobGraph } from '#engine/graph/job-graph.ts';
+import type { Resume } from '#runtime/job/job-checkpoints.ts';
 import { JobMaster } from '#runtime/job/job-master.ts';
 import type { JobNews } from '#runtime/job/job-news.ts';
-import type { JobState } from '#runtime/job/job-state.ts';
 import type { JobSpec } from '#runtime/messages.ts';
+import type { JobState } from '#shared/live.ts';
 import type { SimulatedDisk } from '../simulated-disk.ts';
 import type { Scenario } from './draw.ts';
-import { buildJob, type Parallelism, type Trouble } from './simulated-jobs.ts';
+import type { Parallelism, Trouble } from './readings.ts';
+import { buildJob } from './simulated-jobs.ts';
 import { SimulatedNetwork } from './simulated-network.ts';
 import { type AnyDisk, type Seams, SimulatedTaskManagers } from './simulated-task-managers.ts';
 import { SimulatedTimers } from './simulated-timers.ts';
@@ -21,6 +23,7 @@ export interface ProcessOptions {
   readonly scenario: Scenario;
   /** Which life of the program this is. */
   readonly life: number;
+  readonly resume: Resume;
   readonly parallelism: Parallelism;
   readonly clock: Clock;
   readonly random: Random;
@@ -39,13 +42,14 @@ export class SimulatedProcess {
   readonly master: JobMaster;
 
   constructor(options: ProcessOptions) {
-    const { scenario, life, parallelism, clock, random, disk, trouble, seams } = options;
+    const { scenario, life, resume, parallelism, clock, random, disk, trouble, seams } = options;
     const { job, networkMs, slots } = scenario;
     this.timers = new SimulatedTimers(clock);
     this.network = new SimulatedNetwork(clock, () => random.below(networkMs + 1));
     const build = (_: JobSpec, mounted: AnyDisk): JobGraph => buildJob(job, parallelism, mounted, trouble);
     const spec: JobSpec = { name: 'simulated', params: null };
     const mounted = disk.mount();
+    const graph = build(spec, mounted);
     this.taskManagers = new SimulatedTaskManagers({
       count: Math.ceil(Math.max(parallelism.source, parallelism.main, parallelism.sink) / slots),
       slots,
@@ -60,7 +64,7 @@ export class SimulatedProcess {
     });
     this.master = new JobMaster({
       spec,
-      graph: build(spec, mounted),
+      graph: seams.graph?.(graph) ?? graph,
       taskManagers: this.taskManagers,
       clock,
       timers: this.timers,
@@ -70,7 +74,7 @@ export class SimulatedProcess {
         settings: scenario.checkpoints,
         directory: CHECKPOINTS,
         disk: mounted,
-        resume: { from: 'latest' },
+        resume,
         process: { self: `${life}`, alive: (name) => name === `${life}`, describe: (name) => `life ${name}` },
       },
     });

@@ -22,6 +22,7 @@ export type AnyDisk = Disk & OutputDisk;
 export interface Seams {
   /** The disk that a task manager writes its state to. */
   readonly stateDisk?: (disk: AnyDisk) => Disk;
+  /** The job, in the task managers and in the job master. */
   readonly graph?: (graph: JobGraph) => JobGraph;
   /** Sees what a task manager sends before it is sent; `answer` reaches that task manager at once. */
   readonly onSend?: (message: FromTaskManager, answer: (message: ToTaskManager) => void) => void;

@@ -14,38 +14,18 @@ import type { JobMaster } from '#runtime/job/job-master.ts';
 import type { JobNews } from '#runtime/job/job-news.ts';
 import { SimulatedDisk } from '../simulated-disk.ts';
 import { draw, type Fault, type Scenario } from './draw.ts';
-import { expected, OUTPUT, type Parallelism } from './simulated-jobs.ts';
+import type { Parallelism } from './readings.ts';
+import { expected, OUTPUT } from './simulated-jobs.ts';
 import { SimulatedProcess } from './simulated-process.ts';
 import type { Seams } from './simulated-task-managers.ts';
+import { judge, judgeStuck, type Outcome, type SeenPart, type Verdict } from './verdict.ts';
 
-export type Outcome =
-  | 'equal'
-  /** Not equal, or no end, and said so by name: only after the disk has lied. */
-  | 'reported'
-  | 'lost'
-  | 'doubled'
-  | 'stuck'
-  | 'uncommitted'
-  | 'changed';
-
-export interface Verdict {
-  readonly seed: number;
-  readonly outcome: Outcome;
-  readonly text: string;
-  readonly steps: number;
-  readonly ms: number;
-  readonly checkpoints: number;
-  readonly restarts: number;
-}
+export { failed, type Outcome, type Verdict } from './verdict.ts';
 
 export interface SimulationOptions {
   readonly seams?: Seams;
   /** Told what happens, as it happens. */
   readonly say?: (line: string) => void;
-}
-
-export function failed({ outcome }: Verdict): boolean {
-  return outcome !== 'equal' && outcome !== 'reported';
 }
 
 /** After the last fault, ms of simulated time, and steps in all: whoever needs more is stuck. */
@@ -54,6 +34,14 @@ const MOST_STEPS = 30_000;
 /** Steps between two looks at the visible parts. */
 const LOOK_STEPS = 25;
 const AGAIN_MS = 20;
+/** Whoever looks after the job begins it anew when it has said so often in a row that no checkpoint is left. */
+const REFUSALS = 3;
+/** What keeps a job from beginning from a savepoint, or a part that this has to commit, for good. */
+const UNUSABLE = /cannot be restored\.|is no savepoint|An older checkpoint writes/;
+/** Of an unaligned checkpoint: rows in flight fit no other parallelism. */
+const OTHER_PARALLELISM =
+  /cannot be restored at another parallelism|the job is not the same any more|at the parallelism it was taken at/;
+const NONE_LEFT = /none of its checkpoints is left/;
 
 export function simulate(seed: number, options: SimulationOptions = {}): Promise<Verdict> {
   return new Simulation(draw(seed), options).run();
@@ -73,14 +61,29 @@ class Simulation {
   #plan: { readonly at: number; readonly run: () => void }[] = [];
   #calmAt = this.#clock.now();
   #throwNext = false;
+  #refusals = 0;
+  /** Paths of savepoints that were taken, but for those that have become a job's own. Also one of a history that was given up can be gone back to. */
+  #savepoints: string[] = [];
+  /** What the next life begins from, until it has a checkpoint of its own; null: from the last checkpoint there is. */
+  #origin: { readonly path: string; readonly claim: boolean; readonly before: Parallelism } | null = null;
+  /** Every parallelism that the job may have run at. */
+  readonly #used: Parallelism[] = [];
+  /** The job is being stopped with a savepoint. */
+  #stopping = false;
+  /** It has ended meanwhile. */
+  #stopped = false;
+  /** Life that has ended meanwhile: nobody has heard of its savepoint, and what was committed with that is taken back by those after it. */
+  #unheard: number | null = null;
   #diskMs: number;
-  /** The disk has lied, or bits of it have turned. */
+  /** It has said that something was synced, and it was not. */
+  #lied = false;
+  /** It has lied, or bits of it have turned. */
   #damaged = false;
   /** It has refused to read what it has. */
   #refused = false;
   /** It has said that output may be missing or doubled, or that it cannot go on. */
   readonly #reports: string[] = [];
-  readonly #seen = new Map<string, string>();
+  readonly #seen = new Map<string, Uint8Array>();
   #steps = 0;
   #checkpoints = 0;
   #restarts = 0;
@@ -108,7 +111,7 @@ class Simulation {
     await settled();
     while (this.#verdict === null && !this.#finished) await this.#step();
     this.#look();
-    const { outcome, text } = this.#verdict ?? this.#compare();
+    const { outcome, text } = this.#verdict ?? this.#judge();
     return {
       seed: this.#scenario.seed,
       outcome,
@@ -152,13 +155,19 @@ class Simulation {
   }
 
   #giveUp(): void {
-    const why = this.#reports.at(-1);
-    if (this.#damaged && why !== undefined) this.#end('reported', why);
-    else
-      this.#end(
-        'stuck',
-        `faults have ended, and the job has not (${this.#process?.master.state ?? 'down'}); ${why ?? ''}`,
-      );
+    const { outcome, text } = judgeStuck(this.#process?.master.state ?? 'down', this.#lied, this.#reports);
+    this.#end(outcome, text);
+  }
+
+  #judge(): { readonly outcome: Outcome; readonly text: string } {
+    const parts = this.#visible();
+    return judge({
+      expected: expected(this.#scenario.job),
+      output: OUTPUT,
+      parts: [...parts].map(([path, content]): SeenPart => ({ path, content: Buffer.from(content).toString() })),
+      lied: this.#lied,
+      reports: this.#reports,
+    });
   }
 
   #end(outcome: Outcome, text: string): void {
@@ -174,10 +183,27 @@ class Simulation {
   #start(): void {
     const life = ++this.#life;
     const { source, main, sink } = this.#parallelism;
-    this.#say(`life ${life} begins: ${source} sources, ${main} in the middle, ${sink} sinks`);
+    const anew = this.#refusals >= REFUSALS;
+    if (anew) this.#refusals = 0;
+    const origin = this.#origin;
+    const from = anew ? ' anew' : origin === null ? '' : ` from ${origin.path}${origin.claim ? ', claimed' : ''}`;
+    this.#say(`life ${life} begins${from}: ${source} sources, ${main} in the middle, ${sink} sinks`);
+    this.#stopping = false;
+    this.#stopped = false;
+    this.#used.push(this.#parallelism);
     this.#process = new SimulatedProcess({
       scenario: this.#scenario,
       life,
+      resume: anew
+        ? { from: 'beginning' }
+        : origin === null
+          ? { from: 'latest' }
+          : {
+              from: 'path',
+              path: origin.path,
+              claim: origin.claim ? 'claim' : 'no-claim',
+              allowNonRestoredState: false,
+            },
       parallelism: this.#parallelism,
       clock: this.#clock,
       random: this.#random,
@@ -197,10 +223,13 @@ class Simulation {
         if (life !== this.#life) return;
         this.#say(`job ${state}${error === null ? '' : `: ${error}`}`);
         if (state === 'FINISHED') {
-          this.#finished = true;
+          if (this.#stopping) this.#stopped = true;
+          else this.#finished = true;
           return;
         }
-        if (error !== null) this.#reports.push(error);
+        if (error !== null) this.#heard(error);
+        if (OTHER_PARALLELISM.test(error ?? '')) this.#tryOthers();
+        if (this.#origin !== null && UNUSABLE.test(error ?? '')) this.#leaveOrigin(error ?? '');
         this.#die(false, AGAIN_MS, this.#parallelism);
       },
     });
@@ -216,25 +245,57 @@ class Simulation {
     this.#at(downMs, () => this.#start());
   }
 
+  /** One after the other, until it is the one at which the checkpoint was taken. */
+  #tryOthers(): void {
+    this.#parallelism = this.#used.shift() as Parallelism;
+  }
+
+  /** It cannot begin from its savepoint: then from the last checkpoint, at the parallelism that was taken at. */
+  #leaveOrigin(error: string): void {
+    if (!this.#damaged && !this.#refused) this.#end('uncommitted', `the disk was honest: ${error}`);
+    this.#parallelism = this.#origin?.before ?? this.#parallelism;
+    this.#origin = null;
+  }
+
+  /** Why the job has failed, or does not begin. */
+  #heard(message: string): void {
+    this.#reports.push(message);
+    if (!NONE_LEFT.test(message)) return;
+    if (!this.#damaged && !this.#refused) this.#end('uncommitted', `the disk was honest: ${message}`);
+    if (++this.#refusals < REFUSALS) return;
+    const life = this.#life;
+    this.#at(1, () => {
+      if (life === this.#life) this.#die(false, AGAIN_MS, this.#parallelism);
+    });
+  }
+
   #onNews(news: JobNews): void {
     if (news.type === 'checkpoint') {
       const { type, kind, id, text } = news.change;
       if (type === 'completed') this.#checkpoints++;
+      if (type === 'completed' && kind === 'checkpoint') this.#origin = null;
+      if (type === 'completed' && kind === 'savepoint') this.#savepoints.push(text);
       if (type !== 'acknowledged') this.#say(`${kind} ${id} ${type} ${text}`);
     }
     if (news.type === 'failure') {
       this.#restarts++;
-      this.#say(`failure: ${news.message}; restart in ${news.restartInMs} ms`);
-      this.#reports.push(news.message);
+      this.#say(`failure: ${news.message}; restart of ${news.scope ?? 'the job'} in ${news.restartInMs} ms`);
+      this.#heard(news.message);
     }
+    if (news.type === 'regions-restarted') this.#say(`${news.regions} of ${news.of} regions run again`);
     if (news.type === 'rescaled') this.#say(`rescaled ${JSON.stringify(news.vertices)}`);
     if (news.type === 'restored') {
       this.#say(`restored from ${news.checkpoint ?? 'the beginning'} ${JSON.stringify([news.skipped, news.notes])}`);
+      this.#refusals = 0;
       const said = [...news.skipped.map(({ id, reason }) => `checkpoint ${id}: ${reason}`), ...news.notes];
       this.#reports.push(...said);
       if (said.length === 0) return;
       // An honest disk loses no checkpoint, and nothing of a checkpoint that is not complete has ever been visible.
-      if (!this.#damaged && !this.#refused) this.#end('uncommitted', `the disk was honest: ${said.join('; ')}`);
+      const unheard = this.#unheard !== null && this.#unheard < this.#life;
+      const wanted = unheard || (this.#origin !== null && news.path === this.#origin.path);
+      if (unheard) this.#unheard = null;
+      if (!this.#damaged && !this.#refused && !(wanted && news.skipped.length === 0))
+        this.#end('uncommitted', `the disk was honest: ${said.join('; ')}`);
       for (const [path] of this.#seen) if (news.notes.length > 0 && !this.#visible().has(path)) this.#seen.delete(path);
     }
   }
@@ -258,8 +319,17 @@ class Simulation {
         break;
       case 'process':
       case 'machine':
-        if (this.#process !== null) this.#die(type === 'machine', fault.downMs, fault.next);
+        if (this.#process !== null) this.#die(type === 'machine', fault.downMs, this.#next(fault.next));
         break;
+      case 'stop':
+        this.#stop(fault);
+        break;
+      case 'back': {
+        const savepoint = this.#savepoints.at(-1);
+        if (this.#process === null || savepoint === undefined) break;
+        this.#beginFrom(savepoint, fault);
+        break;
+      }
       case 'full':
         faults.capacity = 0;
         this.#at(fault.ms, () => {
@@ -282,6 +352,7 @@ class Simulation {
         break;
       case 'lie':
         this.#damaged = true;
+        this.#lied = true;
         faults.lies = 0.3;
         this.#at(fault.ms, () => {
           faults.lies = 0;
@@ -297,12 +368,53 @@ class Simulation {
         break;
       }
       case 'rescale':
+        this.#used.push({ ...this.#parallelism, main: fault.to });
         this.#ask('rescaled', (master) => master.rescale({ main: fault.to }));
         break;
       case 'savepoint':
         this.#ask('a savepoint', (master) => master.savepoint());
         break;
     }
+  }
+
+  /** Rows in flight come without watermarks to another parallelism: what was late would not be. */
+  #next(next: Parallelism): Parallelism {
+    const { checkpoints, job } = this.#scenario;
+    return checkpoints.unaligned && job.late && this.#origin === null ? this.#parallelism : next;
+  }
+
+  #stop(fault: Fault & { readonly type: 'stop' }): void {
+    const life = this.#life;
+    const master = this.#process?.master;
+    if (master?.state !== 'RUNNING' || this.#stopping) return;
+    this.#stopping = true;
+    this.#unheard = life;
+    master.stopWithSavepoint().then(
+      ({ path }) => {
+        if (life !== this.#life) return;
+        this.#unheard = null;
+        this.#savepoints.push(path);
+        this.#beginFrom(path, fault);
+      },
+      (error: Error) => {
+        if (life !== this.#life) return;
+        this.#say(`not stopped: ${error.message}`);
+        this.#unheard = null;
+        this.#stopping = false;
+        this.#finished = this.#stopped;
+        const path = /^Job simulated has failed while it was being stopped.* is in (.*)\.$/.exec(error.message)?.[1];
+        // The job goes on from there, and so must those who come after it.
+        if (path !== undefined) this.#origin = { path, claim: false, before: this.#parallelism };
+      },
+    );
+  }
+
+  /** The process ends; the next one begins from a savepoint. */
+  #beginFrom(path: string, { downMs, next, claim }: Fault & { readonly type: 'stop' | 'back' }): void {
+    const before = this.#origin?.before ?? this.#parallelism;
+    if (claim) this.#savepoints = this.#savepoints.filter((other) => other !== path);
+    this.#origin = { path, claim, before };
+    this.#die(false, downMs, next);
   }
 
   #ask(what: string, ask: (master: JobMaster) => Promise<unknown>): void {
@@ -312,12 +424,10 @@ class Simulation {
   }
 
   /** Visible parts and what is in them. */
-  #visible(): Map<string, string> {
-    const parts = new Map<string, string>();
-    for (const path of this.#disk.files()) {
-      if (!path.startsWith(OUTPUT)) continue;
-      if (partOf(path.slice(path.lastIndexOf('/') + 1))?.state !== 'visible') continue;
-      parts.set(path, Buffer.from(this.#disk.contentOf(path)).toString());
+  #visible(): Map<string, Uint8Array> {
+    const parts = new Map<string, Uint8Array>();
+    for (const { path, content } of this.#disk.filesIn(OUTPUT)) {
+      if (partOf(path.slice(path.lastIndexOf('/') + 1))?.state === 'visible') parts.set(path, content);
     }
     return parts;
   }
@@ -326,59 +436,16 @@ class Simulation {
   #look(): void {
     for (const [path, content] of this.#visible()) {
       const before = this.#seen.get(path);
+      if (before === content) continue;
       this.#seen.set(path, content);
-      if (before === undefined || before === content) continue;
-      if (this.#damaged) this.#say(`${path} has changed under the disk`);
-      else this.#end('changed', `${path} was "${before}" and is "${content}"`);
+      if (before === undefined || Buffer.compare(before, content) === 0) continue;
+      if (this.#lied) this.#say(`${path} has changed under the disk`);
+      else this.#end('changed', `${path} was "${Buffer.from(before)}" and is "${Buffer.from(content)}"`);
     }
-  }
-
-  #compare(): { outcome: Outcome; text: string } {
-    const got = new Map<string, string[]>();
-    for (const [path, content] of this.#visible()) {
-      const name = path.slice(OUTPUT.length + 1, path.lastIndexOf('/'));
-      const rows = content.split('\n').filter((line) => line !== '');
-      got.set(name, [...(got.get(name) ?? []), ...rows.map(plain)]);
-    }
-    const differences: string[] = [];
-    let outcome: Outcome = 'equal';
-    for (const [name, wanted] of expected(this.#scenario.job)) {
-      const rows = got.get(name) ?? [];
-      const missing = without(wanted, rows);
-      const extra = without(rows, wanted);
-      if (missing.length > 0) outcome = 'lost';
-      else if (extra.length > 0 && outcome === 'equal') outcome = 'doubled';
-      if (missing.length > 0)
-        differences.push(`${name} lacks ${missing.length} of ${wanted.length}: ${missing.slice(0, 3).join(' ')}`);
-      if (extra.length > 0) differences.push(`${name} has ${extra.length} too many: ${extra.slice(0, 3).join(' ')}`);
-    }
-    const text = differences.join('; ');
-    if (outcome !== 'equal' && this.#damaged && this.#reports.length > 0)
-      return { outcome: 'reported', text: `${text}; said: ${this.#reports.join('; ')}` };
-    return { outcome, text };
   }
 }
 
 /** Everything that promises have still to do. */
 function settled(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
-}
-
-function plain(line: string): string {
-  try {
-    return JSON.stringify(Object.values(JSON.parse(line) as object));
-  } catch {
-    return line;
-  }
-}
-
-/** Multiset difference. */
-function without(rows: readonly string[], others: readonly string[]): string[] {
-  const counts = new Map<string, number>();
-  for (const row of others) counts.set(row, (counts.get(row) ?? 0) + 1);
-  return rows.filter((row) => {
-    const left = counts.get(row) ?? 0;
-    counts.set(row, left - 1);
-    return left <= 0;
-  });
 }
