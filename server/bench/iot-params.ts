@@ -15,6 +15,7 @@ export function iotParams(
     outOfOrdernessMs: 5000,
     allowedLatenessMs: 0,
     idleTimeoutMs: null,
+    alignmentMs: null,
     watermarkEmit: 'on-event',
     parallelism: { source: parallelism, window: parallelism },
     output: null,

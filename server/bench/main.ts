@@ -1,10 +1,12 @@
 /** Entry of the benches: `npm run bench -- [names…] [--json]`. What each asks is told in README.md beside this file. */
 
 import { messageOf, UsageError } from '#base/errors.ts';
+import { checkpointsBench } from './checkpoints.ts';
 import { flatBench } from './flat.ts';
 import { generatorBench } from './generator.ts';
 import { ndjsonBench } from './ndjson.ts';
 import { type BenchOptions, readCommand } from './options.ts';
+import { recoveryBench } from './recovery.ts';
 import { describeMachine, describeReport, machine, type Report } from './report.ts';
 import { stagesBench } from './stages.ts';
 import { stateBench } from './state.ts';
@@ -19,6 +21,8 @@ const BENCHES: Record<string, (options: BenchOptions) => Promise<Report>> = {
   windows: windowsBench,
   state: stateBench,
   'state-size': stateSizeBench,
+  checkpoints: checkpointsBench,
+  recovery: recoveryBench,
   ndjson: ndjsonBench,
   stages: stagesBench,
   flat: flatBench,
@@ -32,6 +36,7 @@ Benches: ${Object.keys(BENCHES).join(', ')} (default: all)
   --runs <n>       runs that count, of each side (default: 5)
   --seconds <s>    length of a run of generator, windows and yardstick (default: 2.5)
   --lines <n>      lines of the files of ndjson (default: 1500000)
+  --keys <n>       keys of state-size (default: 10000000)
   --minutes <m>    length of flat (default: 0.5)
   --churn          flat with device ids that are never seen again
 `;

@@ -7,7 +7,7 @@ describe('options of the benches', () => {
   it('are names and numbers, each with a default', () => {
     expect(read('generator', '--runs', '7', '--json')).toMatchObject({
       names: ['generator'],
-      options: { runs: 7, seconds: 2.5, json: true, churn: false },
+      options: { runs: 7, seconds: 2.5, keys: 10_000_000, json: true, churn: false },
     });
   });
 

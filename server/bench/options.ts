@@ -10,6 +10,8 @@ export interface BenchOptions {
   readonly seconds: number;
   /** Lines of the files that are read. */
   readonly lines: number;
+  /** Of `state-size`. */
+  readonly keys: number;
   /** How long `flat` lasts. */
   readonly minutes: number;
   /** `flat` with ids that are never seen again. */
@@ -36,6 +38,7 @@ export function readCommand(args: readonly string[], say: (line: string) => void
       runs: numberOf('runs', values.runs, 5, 1, 1000, true),
       seconds: numberOf('seconds', values.seconds, 2.5, 0.05, 600, false),
       lines: numberOf('lines', values.lines, 1_500_000, 1000, 3_000_000, true),
+      keys: numberOf('keys', values.keys, 10_000_000, 1000, 100_000_000, true),
       minutes: numberOf('minutes', values.minutes, 0.5, 0.05, 24 * 60, false),
       churn: values.churn === true,
       json: values.json === true,
@@ -53,6 +56,7 @@ function parse(args: readonly string[]) {
         runs: { type: 'string' },
         seconds: { type: 'string' },
         lines: { type: 'string' },
+        keys: { type: 'string' },
         minutes: { type: 'string' },
         churn: { type: 'boolean' },
         json: { type: 'boolean' },

@@ -3,6 +3,7 @@
 import { systemClock } from '#base/clock.ts';
 import { WeirError } from '#base/errors.ts';
 import { OperatorCell } from '#engine/metrics/cells.ts';
+import type { JobCheckpointsOptions } from '#runtime/job/job-checkpoints.ts';
 import { JobMaster } from '#runtime/job/job-master.ts';
 import { TaskManagers } from '#runtime/job/task-managers.ts';
 import type { JobSpec } from '#runtime/messages.ts';
@@ -29,10 +30,21 @@ export function newTaskManagers(count: number): TaskManagers {
   return new TaskManagers({ count, slots: 1, entry: WORKER });
 }
 
+export interface JobRunOptions {
+  /** Default: it takes none. */
+  readonly checkpoints?: JobCheckpointsOptions;
+  /** Called as often as the job is sampled. */
+  readonly look?: (master: JobMaster) => void;
+}
+
 /** Throws unless the job finishes. */
-export async function runJob(taskManagers: TaskManagers, spec: JobSpec): Promise<JobRun> {
+export async function runJob(
+  taskManagers: TaskManagers,
+  spec: JobSpec,
+  { checkpoints, look }: JobRunOptions = {},
+): Promise<JobRun> {
   const graph = buildBenchJob(spec);
-  const master = new JobMaster({ spec, graph, taskManagers, clock: systemClock });
+  const master = new JobMaster({ spec, graph, taskManagers, clock: systemClock, checkpoints: checkpoints ?? null });
   const sampler = new JobSampler(graph, master.cells);
   let began = 0;
   let ended = 0;
@@ -40,7 +52,10 @@ export async function runJob(taskManagers: TaskManagers, spec: JobSpec): Promise
     if (state === 'RUNNING') began = performance.now();
     if (state === 'FINISHED') ended = performance.now();
   });
-  const sampling = setInterval(() => sampler.sample(Date.now()), SAMPLE_MS);
+  const sampling = setInterval(() => {
+    sampler.sample(Date.now());
+    look?.(master);
+  }, SAMPLE_MS);
   try {
     await master.start();
     const state = await master.done;

@@ -197,7 +197,8 @@ function newProducer(graph: JobGraph, writers: readonly RingWriter[], subtask: n
   const watermarks = make(operatorOf(graph, IOT.watermarks));
   open(watermarks, operatorOf(graph, IOT.validate).outputSchema, timed, splits, subtask);
   const edge = graph.edges[0] as JobGraph['edges'][number];
-  const writer = new PartitionWriter(edge.partitioner, writers, { maxParallelism: 128, subtask, keyKind: 'string' });
+  const { partitioner, schema } = edge;
+  const writer = new PartitionWriter(partitioner, writers, { schema, maxParallelism: 128, subtask, keyKind: 'string' });
   return { source, validate, watermarks, writer, generated, valid, timed };
 }
 

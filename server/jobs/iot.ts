@@ -48,6 +48,20 @@ export interface IotParams extends ReadingsParams {
 
 export const lateReadings = lateTag('late', Reading);
 
+/** Columns of a window of readings: how many, then least, greatest and mean of each sensor. */
+export const sensorAggregates = () => ({
+  count: count(),
+  temperature_min: min('temperature'),
+  temperature_max: max('temperature'),
+  temperature_avg: avg('temperature'),
+  humidity_min: min('humidity'),
+  humidity_max: max('humidity'),
+  humidity_avg: avg('humidity'),
+  pressure_min: min('pressure'),
+  pressure_max: max('pressure'),
+  pressure_avg: avg('pressure'),
+});
+
 /** Ids of the operators, by which control, questions and metrics address them. */
 export const IOT = {
   ...READINGS,
@@ -76,21 +90,7 @@ export function buildIot(params: IotParams): JobGraph {
     .window(windowsOf(params.window, params.time))
     .allowedLateness(params.allowedLatenessMs)
     .sideOutputLateData(lateReadings)
-    .aggregate(
-      {
-        count: count(),
-        temperature_min: min('temperature'),
-        temperature_max: max('temperature'),
-        temperature_avg: avg('temperature'),
-        humidity_min: min('humidity'),
-        humidity_max: max('humidity'),
-        humidity_avg: avg('humidity'),
-        pressure_min: min('pressure'),
-        pressure_max: max('pressure'),
-        pressure_avg: avg('pressure'),
-      },
-      'windows',
-    )
+    .aggregate(sensorAggregates(), 'windows')
     .uid(IOT.windows);
   const late = results.sideOutput(lateReadings);
 
@@ -111,7 +111,7 @@ export function buildIot(params: IotParams): JobGraph {
   return env.jobGraph();
 }
 
-function windowsOf(window: JobWindows, time: IotParams['time']): AlignedWindows | SessionWindows {
+export function windowsOf(window: JobWindows, time: IotParams['time']): AlignedWindows | SessionWindows {
   const event = time === 'event';
   switch (window.kind) {
     case 'tumbling':

@@ -42,6 +42,8 @@ export interface ReadingsParams {
   readonly outOfOrdernessMs: number;
   /** Null: a silent split holds the watermark back for ever. */
   readonly idleTimeoutMs: number | null;
+  /** Subtasks and splits of the source wait where they are further than this ahead of the others in event time, ms; null: they never do. */
+  readonly alignmentMs: number | null;
   /** After every event that raises it, or every so many ms. */
   readonly watermarkEmit: 'on-event' | number;
   readonly parallelism: { readonly source: number; readonly window: number };
@@ -85,11 +87,13 @@ export function validReadings(
 /** Event time: each reading's own. */
 export function inEventTime(
   valid: DataStream<typeof Reading.fields>,
-  { outOfOrdernessMs, watermarkEmit, idleTimeoutMs, parallelism }: ReadingsParams,
+  { outOfOrdernessMs, watermarkEmit, idleTimeoutMs, alignmentMs, parallelism }: ReadingsParams,
 ): SingleOutputStream<typeof Reading.fields> {
+  const bounded = boundedOutOfOrderness(outOfOrdernessMs, { emit: watermarkEmit, idleTimeoutMs });
+  const strategy = bounded.withOrigin<typeof Reading.fields>('device_id');
   return valid
     .assignTimestampsAndWatermarks(
-      boundedOutOfOrderness(outOfOrdernessMs, { emit: watermarkEmit, idleTimeoutMs }),
+      alignmentMs === null ? strategy : strategy.withWatermarkAlignment(READINGS.source, alignmentMs),
       'watermarks',
     )
     .setParallelism(parallelism.source)

@@ -1,41 +1,16 @@
 import { describe, expect, it } from 'vitest';
-import { ManualClock } from '#base/clock.ts';
 import type { InjectionSpec } from '#shared/injections.ts';
 import { LIMITS } from '#shared/live.ts';
+import { ManualTimers } from '#testing/manual-timers.ts';
 import { type InjectionControl, type InjectionNews, Injections, MAX_RUNNING, readSpec } from './injections.ts';
 
 function lab() {
-  const clock = new ManualClock(1000);
-  let timers: { run: () => void; at: number }[] = [];
+  const timers = new ManualTimers(1000);
   const sent: InjectionControl[] = [];
   const news: InjectionNews[] = [];
-  const injections = new Injections({
-    clock,
-    control: (message) => sent.push(message),
-    timers: {
-      set(run, ms) {
-        const timer = { run, at: clock.now() + ms };
-        timers.push(timer);
-        return timer;
-      },
-      clear(timer) {
-        timers = timers.filter((t) => t !== timer);
-      },
-    },
-  });
+  const injections = new Injections({ clock: timers.clock, control: (message) => sent.push(message), timers });
   injections.onNews((n) => news.push(n));
-  const pass = (ms: number): void => {
-    const until = clock.now() + ms;
-    for (;;) {
-      const next = timers.filter((t) => t.at <= until).sort((a, b) => a.at - b.at)[0];
-      if (!next) break;
-      timers = timers.filter((t) => t !== next);
-      clock.set(Math.max(clock.now(), next.at));
-      next.run();
-    }
-    clock.set(until);
-  };
-  return { injections, sent, news, pass, pending: () => timers.length };
+  return { injections, sent, news, pass: (ms: number) => timers.pass(ms), pending: () => timers.pending };
 }
 
 const malformed: InjectionSpec = { kind: 'malformed', strength: 20, durationMs: 5000, malformed: null };

@@ -153,7 +153,8 @@ export class Injections {
     const run = this.#running.get(id);
     const injection = run?.injection ?? this.#ended.findLast((i) => i.id === id);
     if (injection === undefined) return;
-    if (affected > injection.affected) {
+    // Less than before where the job went back to a checkpoint: what it did behind that is made good with the rows.
+    if (run === undefined ? affected > injection.affected : affected !== injection.affected) {
       injection.affected = affected;
       this.#version++;
     }
