@@ -152,3 +152,22 @@ export interface CheckpointChange {
   /** Failures in words, else where it lies, or empty. */
   readonly text: string;
 }
+
+/** When checkpoints are taken and how patient the job is with them (`flink-reference` §4.1). */
+export interface CheckpointSettingsView {
+  /** Null: only when somebody asks. */
+  readonly intervalMs: number | null;
+  readonly mode: 'exactly-once' | 'at-least-once';
+  readonly timeoutMs: number;
+  readonly minPauseMs: number;
+  readonly maxConcurrent: number;
+  /** Failures in a row that the job survives; null: any number. */
+  readonly tolerableFailures: number | null;
+  /** How many completed checkpoints are kept. */
+  readonly retained: number;
+  readonly unaligned: boolean;
+  readonly alignedTimeoutMs: number;
+  /** A checkpoint writes what has changed since one before. */
+  readonly incremental: boolean;
+  readonly directory: string;
+}

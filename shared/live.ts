@@ -7,7 +7,10 @@
  * Times are milliseconds since the epoch unless a name says otherwise; durations end in `Ms`.
  */
 
+import type { CheckpointDetails, CheckpointSettingsView, CheckpointStatistics } from './checkpoints.ts';
+import type { Fault, FaultSpec, FaultsView, FaultVerdict } from './faults.ts';
 import type { Injection, InjectionSpec } from './injections.ts';
+import type { ParallelismWish, Rescale, ScalingView } from './scaling.ts';
 
 export interface LiveAuth {
   /** `Snapshot.epoch` last seen, or empty: a server that restarted has another one. */
@@ -32,9 +35,11 @@ export interface ClientToServer {
 }
 
 export interface View {
-  page: 'overview' | 'windows' | 'errors' | 'other';
+  page: 'overview' | 'windows' | 'errors' | 'checkpoints' | 'other';
   /** Devices pinned on the Windows page, at most `LIMITS.pinnedDevices`; empty means the server's choice. */
   devices: string[];
+  /** On the page Checkpoints: the one whose subtasks are shown; null: the newest. */
+  checkpoint?: number | null;
 }
 
 /** Bounds of what travels and what is kept; both sides rely on them. */
@@ -48,6 +53,8 @@ export const LIMITS = {
   watchedDevices: 60,
   /** Window results kept for each watched device. */
   resultsPerDevice: 120,
+  /** Splits of one source subtask that are told apart where sources wait for each other. */
+  alignedSplits: 8,
   recentErrors: 200,
   recentLate: 200,
   events: 500,
@@ -121,6 +128,8 @@ export interface JobView {
   edges: EdgeView[];
   /** The aggregates of a window result in column order, e.g. `count`, `temperature_min`, `temperature_max`, `temperature_avg`, … */
   aggregates: string[];
+  /** When checkpoints are taken; null: it takes none. */
+  checkpointing: CheckpointSettingsView | null;
   /** Null when the source is not the simulator: then nothing can be injected. */
   simulator: SimulatorSettings | null;
 }
@@ -178,6 +187,14 @@ export interface OperatorNumbers {
   watermark: (number | null)[];
   /** Of latency markers, from the sources to this operator; null: none lately (sources never have any). */
   latency: (LatencyNumbers | null)[];
+  /** Of what sinks are handed, from the event that let it go (`EL`); null: none lately, or it is no sink. */
+  emitLatency: (LatencyNumbers | null)[];
+  /** Entries of state, and windows, that were forgotten because their time to live was over. */
+  expired: number[];
+  /** State in memory, of all subtasks, an estimate. */
+  stateBytes: number[];
+  /** By how much that grows, bytes per second over `RATE_WINDOW_MS`; below 0: it shrinks. */
+  stateGrowth: number[];
 }
 
 /** Columns: index = index of `JobView.vertices`, then subtask. Shares are 0..1 and add up to 1. */
@@ -201,6 +218,8 @@ export interface WatermarkHolder {
   operator: number | null;
   subtask: number | null;
   split: string | null;
+  /** Who the event was from (a device) that raised the split's watermark to where it is, cut to 256 characters; null: unknown. Untrusted text. */
+  origin: string | null;
   /** When its watermark last rose; when it was assigned (the subtask started), if it has none. */
   since: number | null;
   /** When it last had rows. */
@@ -211,6 +230,35 @@ export interface WatermarkHolder {
 export interface WatermarkHolders {
   list: WatermarkHolder[];
   of: (number | null)[];
+  /** Sources that keep near each other in event time (watermark alignment), subtask by subtask; empty: none do. */
+  aligned: AlignedSubtask[];
+}
+
+/** A source subtask that waits where it is too far ahead of the others of its group. */
+export interface AlignedSubtask {
+  group: string;
+  /** Index into `JobView.operators`: the source. */
+  operator: number;
+  subtask: number;
+  /** It may be so far ahead of the others. */
+  maxDriftMs: number;
+  /** By how much its watermark is ahead of the smallest of the other subtasks (below 0: behind); null: nothing to compare. */
+  aheadMs: number | null;
+  /** `waits`: it reads nothing until the others have come on; `idle`: it holds back nobody; `finished`: its input has ended. */
+  state: 'reads' | 'waits' | 'idle' | 'finished';
+  /** Those furthest ahead, at most `LIMITS.alignedSplits`, in the order in which they were assigned. */
+  splits: AlignedSplit[];
+  /** How many it reads, and how many of them wait. */
+  splitCount: number;
+  splitsWaiting: number;
+}
+
+export interface AlignedSplit {
+  /** Null: rows that came through a channel. */
+  name: string | null;
+  /** Ahead of the smallest of all other splits and subtasks; null: nothing to compare, or no watermark yet. */
+  aheadMs: number | null;
+  state: 'reads' | 'waits' | 'idle';
 }
 
 /** The strips under the graph, one value a second, oldest first; a gap (server down, no sample) is null. */
@@ -312,6 +360,14 @@ export interface ErrorsView {
   late: LateRow[];
 }
 
+// ---------------------------------------------------------------- checkpoints
+
+export interface CheckpointsView {
+  statistics: CheckpointStatistics;
+  /** Of the checkpoint that the page shows (`View.checkpoint`), or of the newest; null: it is not known any more, or there is none. */
+  details: CheckpointDetails | null;
+}
+
 // ---------------------------------------------------------------- frames
 
 export interface Snapshot {
@@ -327,9 +383,15 @@ export interface Snapshot {
   /** Null: nobody has looked yet, or the job has no watermarks. */
   holders: WatermarkHolders | null;
   history: History;
+  /** When the last checkpoint was completed; null: none was. */
+  checkpointAt: number | null;
   windows: WindowsView;
   errors: ErrorsView;
   injections: Injection[];
+  /** Null: the job takes no faults. */
+  faults: FaultsView | null;
+  /** Null: it cannot be rescaled. */
+  scaling: ScalingView | null;
   /** Events after `LiveAuth.eventSeq` if the epoch matches, else all that are kept. */
   events: LiveEvent[];
 }
@@ -341,10 +403,18 @@ export interface Tick {
   totals: Totals | null;
   operators: OperatorNumbers | null;
   vertices: VertexNumbers | null;
+  /** When the last checkpoint was completed; null: none was. */
+  checkpointAt: number | null;
+  /** Only for clients whose view is `checkpoints`, when something has changed. */
+  checkpoints: CheckpointsView | null;
   /** Only for clients whose view is `overview`, as of the last half second. */
   holders: WatermarkHolders | null;
   /** Only while a running injection's numbers change or one ended lately. */
   injections: Injection[] | null;
+  /** When something in it has changed; `verdicts` only where they have. */
+  faults: (Omit<FaultsView, 'verdicts'> & { verdicts: readonly FaultVerdict[] | null }) | null;
+  /** When something in it has changed. */
+  scaling: ScalingView | null;
   /** Only for clients whose view is `windows`: new results since their last tick, open windows as of now. */
   windows: WindowsView | null;
   /** Only for clients whose view is `errors`; counts always whole. */
@@ -371,11 +441,28 @@ export interface LiveEvent {
   /** 1, 2, 3 … within an epoch; every client sees the same order. */
   seq: number;
   at: number;
-  kind: 'job-state' | 'injection-started' | 'injection-stopped' | 'settings-changed';
+  kind:
+    | 'job-state'
+    | 'injection-started'
+    | 'injection-stopped'
+    | 'settings-changed'
+    | 'fault-started'
+    | 'fault-ended'
+    | 'fault-verdict'
+    | 'rescale-started'
+    | 'rescale-ended'
+    | 'checkpoint-failed'
+    | 'savepoint'
+    | 'failure'
+    | 'restored'
+    | 'rescaled'
+    | 'state-size';
   /** One line, in words. */
   text: string;
   /** Injection it belongs to, else null. */
   injection: number | null;
+  /** Fault it belongs to, else null. */
+  fault: number | null;
   /** `job-state` only. */
   state: JobState | null;
 }
@@ -386,6 +473,15 @@ export type CommandBody =
   | { type: 'inject'; spec: InjectionSpec }
   | { type: 'stop-injection'; id: number }
   | { type: 'stop-all-injections' }
+  | { type: 'start-fault'; spec: FaultSpec }
+  | { type: 'stop-fault'; id: number }
+  /** Injections too. */
+  | { type: 'stop-all' }
+  | { type: 'rescale'; parallelism: ParallelismWish }
+  | { type: 'take-checkpoint' }
+  | { type: 'take-savepoint' }
+  /** Ends the job behind a savepoint; `drain`: all windows fire first, and nobody should go on from it. */
+  | { type: 'stop-with-savepoint'; drain: boolean }
   | {
       type: 'change-simulator';
       settings: Partial<Pick<SimulatorSettings, 'rate' | 'malformed' | 'late' | 'disorder'>>;
@@ -394,4 +490,6 @@ export type CommandBody =
 /** `commandId` is made by the client; the server answers a repeated id with the first answer and does nothing. */
 export type Command = CommandBody & { commandId: string };
 
-export type CommandResult = { ok: true; injection?: Injection } | { ok: false; error: string };
+export type CommandResult =
+  | { ok: true; injection?: Injection; fault?: Fault; rescale?: Rescale }
+  | { ok: false; error: string };

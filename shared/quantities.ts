@@ -82,6 +82,18 @@ const DURATION_SIZES: readonly (readonly [string, number])[] = [
   ['s', 1000],
 ];
 
+/** `512 B`, `1.5 KiB`, `3.0 GiB`. */
+export function formatSize(bytes: number): string {
+  const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
+  let value = bytes;
+  let unit = 0;
+  while (value >= 1023.95 && unit < units.length - 1) {
+    value /= 1024;
+    unit++;
+  }
+  return `${unit === 0 ? value : value.toFixed(1)} ${units[unit]}`;
+}
+
 /** The shortest text that `parseCount` reads back to the same number: `10k`, `1500k`, `1M`, `1234`. */
 export function formatCount(count: number): string {
   if (count === 0) return '0';
