@@ -2,6 +2,8 @@
 
 import { parentPort, workerData } from 'node:worker_threads';
 import { buildJob } from '#jobs/registry.ts';
+import { DiskSeam } from '#lab/faults/disk-seam.ts';
+import { ThreadFaults } from '#lab/faults/thread-faults.ts';
 import { NodeDisk } from '#runtime/checkpoint/node-disk.ts';
 import type { TaskManagerInit } from '#runtime/messages.ts';
 import { levelBackend } from '#runtime/state/level-store.ts';
@@ -13,6 +15,7 @@ const port = parentPort;
 const init = workerData as TaskManagerInit;
 await runTaskManager(port, (place) => {
   const send = port.postMessage.bind(port);
-  const outside = { levelBackend: levelBackend(init.stateDirectory), disk: new NodeDisk() };
+  const disk = new DiskSeam(new NodeDisk());
+  const outside = { levelBackend: levelBackend(init.stateDirectory), disk, disturber: new ThreadFaults(disk) };
   return new TaskManager(place, { send }, buildJob, outside);
 });

@@ -5,10 +5,13 @@ import Fastify, { type FastifyInstance } from 'fastify';
 import type { Clock } from '#base/clock.ts';
 import { messageOf, WeirError } from '#base/errors.ts';
 import { Access } from './access.ts';
+import { registerFaults } from './http/faults.ts';
 import { registerGuard } from './http/guard.ts';
 import { registerHealth } from './http/health.ts';
 import { registerJobs } from './http/jobs.ts';
 import { registerPages } from './http/pages.ts';
+import { registerSavepoints, type ServedSavepoints } from './http/savepoints.ts';
+import { registerUpgrade, type ServedUpgrade } from './http/upgrade.ts';
 import type { LiveJob } from './live/job-handle.ts';
 import { LiveServer } from './live/live-server.ts';
 
@@ -21,6 +24,9 @@ export interface ApiOptions {
   /** Directory of the built dashboard. */
   pages: string;
   job: LiveJob | null;
+  /** Null: none are kept. */
+  savepoints: ServedSavepoints | null;
+  upgrade: ServedUpgrade;
   clock: Clock;
   /** One line of news for who reads the server's log. */
   log: (message: string) => void;
@@ -46,6 +52,9 @@ export class ApiServer {
     registerGuard(app, access);
     registerHealth(app, options.job?.handle ?? null);
     registerJobs(app, options.job?.control ?? null, () => options.clock.now());
+    registerFaults(app, options.job?.faults ?? null);
+    registerSavepoints(app, options.savepoints);
+    registerUpgrade(app, options.upgrade);
     await registerPages(app, options.pages);
     const { job, clock, log } = options;
     const live = new LiveServer({ http: app.server, job, clock, access, log });

@@ -22,6 +22,7 @@ describe('plan of an IoT job', () => {
         outOfOrdernessMs: 5000,
         allowedLatenessMs: 0,
         idleTimeoutMs: null,
+        alignmentMs: null,
         watermarkEmit: 'on-event',
         parallelism: { source: 1, window: 1 },
         output: null,

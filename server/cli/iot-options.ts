@@ -19,6 +19,7 @@ import {
   watermarkEmit,
   windows,
 } from './flags.ts';
+import { refuseUsedOutput } from './output-lock.ts';
 import { addPostgresFlags, type PostgresFlags, postgresOf } from './postgres-flags.ts';
 
 /** What commander makes of the flags; absent: not given. */
@@ -38,6 +39,8 @@ export interface IotFlags extends CheckpointFlags, PostgresFlags {
   /** Only says what would run: nothing is made. */
   explain?: true;
   watermarkEmit?: 'on-event' | number;
+  /** ms. */
+  watermarkAlignment?: number;
   parallelism?: Parallelism;
   taskManagers?: number;
   slots?: number;
@@ -98,6 +101,11 @@ export function addReadingsFlags(command: Command): Command {
       'on-event, or an interval (default: on-event for files and for a simulation of so many events at rate=max, else 200ms)',
       watermarkEmit,
     )
+    .option(
+      '--watermark-alignment <duration>',
+      'how far what is read may be ahead of the slowest subtask or split; what is further waits (default: no limit)',
+      span('drift'),
+    )
     .option('--parallelism <n>', 'subtasks: a number, or source=1,window=4', parallelism)
     .option(
       '--task-managers <n>',
@@ -150,8 +158,10 @@ export function planIot(flags: IotFlags, defaults: IotDefaults): IotPlan {
   const parallel = flags.parallelism ?? { source: defaults.parallelism, window: defaults.parallelism };
   const { taskManagers, slots } = placesFor(flags, Math.max(parallel.source, parallel.window));
   if (source.kind === 'file') openFileInput(source.options);
-  if (flags.output !== undefined && flags.explain !== true)
+  if (flags.output !== undefined && flags.explain !== true) {
+    refuseUsedOutput(flags.output);
     prepareOutputDirectory(flags.output, { overwrite: flags.overwrite ?? false, resume: flags.resume !== undefined });
+  }
   const repeatable = isRepeatable(source);
   const idleTimeoutMs = flags.idleTimeout ?? (repeatable ? 'off' : 30_000);
   return {
@@ -162,6 +172,7 @@ export function planIot(flags: IotFlags, defaults: IotDefaults): IotPlan {
       outOfOrdernessMs,
       allowedLatenessMs,
       idleTimeoutMs: idleTimeoutMs === 'off' ? null : idleTimeoutMs,
+      alignmentMs: flags.watermarkAlignment ?? null,
       watermarkEmit: flags.watermarkEmit ?? (repeatable ? 'on-event' : 200),
       parallelism: parallel,
       output: flags.output ?? null,
@@ -265,5 +276,6 @@ function checkTogether(flags: IotFlags): void {
     only(flags.allowedLateness !== undefined, '--allowed-lateness', '--time event');
     only(flags.idleTimeout !== undefined, '--idle-timeout', '--time event');
     only(flags.watermarkEmit !== undefined, '--watermark-emit', '--time event');
+    only(flags.watermarkAlignment !== undefined, '--watermark-alignment', '--time event');
   }
 }

@@ -9,7 +9,9 @@ import { addBench } from './bench.ts';
 import { addControl } from './control.ts';
 import { addJobs } from './jobs.ts';
 import { addRun } from './run.ts';
+import { addSavepoints } from './savepoints.ts';
 import { addServe } from './serve.ts';
+import { addUpgrade } from './upgrade.ts';
 
 export const EXIT = { DONE: 0, FAILED: 1, USAGE: 2 } as const;
 
@@ -37,7 +39,7 @@ function makeProgram(done: (code: number) => void): Command {
       throw new UsageError(
         name === undefined
           ? 'Say what to do: weir serve, or weir run JOB. `weir --help` tells more.'
-          : `There is no command "${name}"; there are serve, run, jobs, checkpoints, checkpoint, savepoint, stop, cancel, rescale and bench.`,
+          : `There is no command "${name}"; there are serve, run, jobs, checkpoints, checkpoint, savepoint, savepoints, stop, cancel, rescale, upgrade and bench.`,
       );
     })
     .showSuggestionAfterError();
@@ -45,6 +47,8 @@ function makeProgram(done: (code: number) => void): Command {
   addRun(program, done);
   addJobs(program, done);
   addControl(program, done);
+  addSavepoints(program, done);
+  addUpgrade(program, done);
   addBench(program, done);
   for (const command of allOf(program)) {
     command.exitOverride().configureOutput({

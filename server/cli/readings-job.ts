@@ -7,6 +7,9 @@ import { ErrorsFeed } from '#connectors/live/errors-feed.ts';
 import { findOperator, type JobGraph } from '#engine/graph/job-graph.ts';
 import { IOT } from '#jobs/iot.ts';
 import { buildJob } from '#jobs/registry.ts';
+import { DiskSeam } from '#lab/faults/disk-seam.ts';
+import { NodeDisk } from '#runtime/checkpoint/node-disk.ts';
+import type { JobCheckpointsOptions } from '#runtime/job/job-checkpoints.ts';
 import { JobMaster } from '#runtime/job/job-master.ts';
 import { TaskManagers } from '#runtime/job/task-managers.ts';
 import type { JobSpec } from '#runtime/messages.ts';
@@ -15,7 +18,12 @@ import type { IotPlan } from './iot-options.ts';
 
 export interface ReadingsJob {
   readonly master: JobMaster;
+  readonly threads: TaskManagers;
+  /** That this thread writes checkpoints to. */
+  readonly disk: DiskSeam;
   readonly graph: JobGraph;
+  /** Null: it takes none. */
+  readonly checkpoints: JobCheckpointsOptions | null;
   /** Counts by reason, complete once the job has ended. */
   readonly errors: ErrorsFeed;
   /** The instance whose enumerator runs; null where the source is the other one. */
@@ -29,22 +37,27 @@ export function makeReadingsJob(
   { taskManagers, slots, params }: IotPlan,
   flags: CheckpointFlags,
 ): ReadingsJob {
-  const checkpoints = checkpointsOf(flags, spec, params.output);
+  const disk = new DiskSeam(new NodeDisk());
+  const asked = checkpointsOf(flags, spec, params.output);
+  const checkpoints = asked === null ? null : { ...asked, disk };
   const restart = restartOf(flags, checkpoints);
   const graph = buildJob(spec);
+  const threads = new TaskManagers({
+    count: taskManagers,
+    slots,
+    // Bundled, this module lies beside the worker's.
+    entry: new URL('./worker.js', import.meta.url),
+    standby: restart.type !== 'none',
+    ...(flags.heartbeatTimeout === undefined ? {} : { heartbeatTimeoutMs: flags.heartbeatTimeout }),
+  });
   const master = new JobMaster({
     spec,
     graph,
-    // Bundled, this module lies beside the worker's.
-    taskManagers: new TaskManagers({
-      count: taskManagers,
-      slots,
-      entry: new URL('./worker.js', import.meta.url),
-      standby: restart.type !== 'none',
-    }),
+    taskManagers: threads,
     clock: systemClock,
     checkpoints,
     restart,
+    ...(flags.stateAlert === undefined ? {} : { stateAlertBytes: flags.stateAlert }),
   });
   const errors = new ErrorsFeed(
     (id, query) => master.inspect(id, query),
@@ -58,7 +71,10 @@ export function makeReadingsJob(
   const source = place === null ? null : graph.vertices[place.vertex]?.operators[place.operator]?.source;
   return {
     master,
+    threads,
+    disk,
     graph,
+    checkpoints,
     errors,
     files: source instanceof FileSource ? source : null,
     simulator: source instanceof IotSimulator ? source : null,

@@ -2,16 +2,16 @@
 
 import { isatty } from 'node:tty';
 import { explain } from '#engine/graph/explain.ts';
-import { findOperator, type JobGraph } from '#engine/graph/job-graph.ts';
-import { OperatorCell, operatorCells } from '#engine/metrics/cells.ts';
 import { READINGS } from '#jobs/readings.ts';
 import { buildJob } from '#jobs/registry.ts';
 import { JobSampler } from '#runtime/metrics/sampler.ts';
 import { type IotPlan, planIot } from './iot-options.ts';
 import { newsLines } from './news-lines.ts';
+import { takeOutput } from './output-lock.ts';
 import { describePostgres, preparePostgres } from './postgres-flags.ts';
 import { ProgressReporter } from './progress.ts';
 import { makeReadingsJob } from './readings-job.ts';
+import { rowsOut } from './rows-out.ts';
 import type { RunFlags, RunnableJob } from './runnable-jobs.ts';
 import { INTERRUPTED, onStopSignal } from './stop.ts';
 import { describeSummary, summarize } from './summary.ts';
@@ -33,6 +33,7 @@ export async function runJob(job: RunnableJob, flags: RunFlags): Promise<number>
     process.stdout.write(explain(buildJob(spec)));
     return 0;
   }
+  await takeOutput(plan.params.output);
   const { master, graph, errors, files } = makeReadingsJob(spec, plan, flags);
   await preparePostgres(graph);
   const sampler = new JobSampler(graph, master.cells);
@@ -68,7 +69,7 @@ export async function runJob(job: RunnableJob, flags: RunFlags): Promise<number>
       });
 
   // Rows of other sources (rules, tables) are no events.
-  const readings = (): number => emitted(graph, master.cells, READINGS.source);
+  const readings = (): number => rowsOut(graph, master.cells, READINGS.source);
   const startedAt = performance.now();
   await master.start();
   const sampling = setInterval(() => {
@@ -98,7 +99,7 @@ export async function runJob(job: RunnableJob, flags: RunFlags): Promise<number>
     failure: master.failure,
     interrupted,
     totals: { ...totals, events: readings() },
-    results: { name: job.results, count: totals.windows || emitted(graph, master.cells, job.results) },
+    results: { name: job.results, count: totals.windows || rowsOut(graph, master.cells, job.results) },
     counts: errors.counts,
     durationMs,
     output: plan.params.output,
@@ -111,16 +112,6 @@ export async function runJob(job: RunnableJob, flags: RunFlags): Promise<number>
     return 1;
   }
   return interrupted && plan.bounded ? INTERRUPTED : 0;
-}
-
-/** Rows that an operator without side outputs has put out. */
-function emitted(graph: JobGraph, cells: readonly (readonly Float64Array[])[], id: string): number {
-  const place = findOperator(graph, id);
-  if (place === null) return 0;
-  let rows = 0;
-  for (const task of cells[place.vertex] ?? [])
-    rows += operatorCells(task, place.operator)[OperatorCell.RECORDS_OUT] as number;
-  return rows;
 }
 
 function shareOf(

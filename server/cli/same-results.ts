@@ -5,7 +5,7 @@ import { UsageError } from '#base/errors.ts';
 import type { JobSpec } from '#runtime/messages.ts';
 
 /** Parameters that say how the job runs, not what it gives. */
-const FREE = new Set(['parallelism', 'state', 'console', 'live', 'rollIntervalMs']);
+const FREE = new Set(['parallelism', 'state', 'console', 'live', 'rollIntervalMs', 'alignmentMs']);
 
 /** Flags by the parameter that they end up in. */
 const FLAGS: Readonly<Record<string, string>> = {

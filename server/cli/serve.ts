@@ -4,6 +4,7 @@ import { type Command, Option } from 'commander';
 import { count } from './flags.ts';
 import { addIotFlags } from './iot-options.ts';
 import type { ServeFlags } from './serve-iot.ts';
+import { ordersOf, underOrders } from './supervised.ts';
 
 export function addServe(program: Command, done: (code: number) => void): void {
   const serve = program
@@ -15,12 +16,19 @@ export function addServe(program: Command, done: (code: number) => void): void {
     .option('--no-job', 'the dashboard only')
     .option('--token-file <file>', 'file with the token (16 characters or more) that lets somebody change things')
     .option('--token-read', 'the token is needed for reading, too')
+    .option('--supervise', 'start the server again when it dies; the job goes on from its latest checkpoint')
     .option('--verbose', 'tell on standard error what happens');
   addIotFlags(serve)
     .addHelpText('after', EXAMPLES)
     .action(async (flags: ServeFlags) => {
+      const orders = ordersOf(process.env);
+      if (flags.supervise === true && orders === null) {
+        const { supervise } = await import('./supervise.ts');
+        done(await supervise(flags));
+        return;
+      }
       const { serve: run } = await import('./serve-iot.ts');
-      done(await run(flags));
+      done(await run(orders === null ? flags : underOrders(flags, orders), orders));
     });
 }
 
@@ -30,5 +38,6 @@ Examples:
   weir serve --port 9000 --simulate devices=200,rate=5k,disorder=lognormal:500ms,1
   weir serve --input readings.ndjson --output results
   weir serve --host 0.0.0.0 --token-file token.txt
+  weir serve --supervise --checkpoint-dir checkpoints
 
 Without --input and --simulate a small simulation runs. Ctrl-C stops it.`;

@@ -1,13 +1,16 @@
 import Fastify from 'fastify';
 import { describe, expect, it } from 'vitest';
 import { UsageError, WeirError } from '#base/errors.ts';
+import type { JobState } from '#shared/live.ts';
 import { fakeJob } from '../live/fake-job.ts';
 import { type ControlledJob, registerJobs } from './jobs.ts';
 
 const ID = '0123456789abcdef0123456789abcdef';
 
+const SIZES = { checkpoint: 3, at: 4000, alertBytes: null, operators: [] };
+
 /** A server with a job that notes what it was told to do. */
-function server() {
+function server(state: JobState = 'RUNNING') {
   const told: string[] = [];
   const { handle } = fakeJob();
   let fails: Error | null = null;
@@ -18,11 +21,17 @@ function server() {
   const job: ControlledJob = {
     id: ID,
     graph: handle.graph,
-    state: 'RUNNING',
+    state,
+    tasks: { RUNNING: 2, FAILED: 1 },
+    regions: [{ subtasks: [{ vertex: 'rows', subtask: 0, state: 'RUNNING', attempt: 2 }] }],
     startedAt: 1000,
+    changedAt: 2000,
     checkpoints: null,
+    checkpointDetails: () => null,
+    stateSizes: SIZES,
     checkpoint: () => does('checkpoint', { id: 7 }),
     savepoint: (target) => does(`savepoint ${target}`, { path: '/somewhere' }),
+    disposeSavepoint: (path) => does(`dispose ${path}`, undefined),
     stopWithSavepoint: ({ drain, target }) => does(`stop ${drain} ${target}`, { path: '/end' }),
     cancel: () => does('cancel', undefined),
     rescale: (changes) => does(`rescale ${JSON.stringify(changes)}`, undefined),
@@ -45,11 +54,27 @@ function server() {
 const job = `/v1/jobs/${ID}`;
 
 describe('the job for programs', () => {
+  it('MT4 tells how much state there is, and where', async () => {
+    const { ask } = server();
+    expect(await ask('GET', `/api/jobs/${ID}/state`)).toEqual({ code: 200, body: SIZES });
+  });
+
+  it('RS8 tells which subtasks restart together, and how often they have', async () => {
+    const { ask } = server();
+    expect(await ask('GET', `/api/jobs/${ID}/regions`)).toEqual({
+      code: 200,
+      body: { regions: [{ subtasks: [{ vertex: 'rows', subtask: 0, state: 'RUNNING', attempt: 2 }] }] },
+    });
+  });
+
   it('is listed as Flink lists jobs, and found by its id only', async () => {
     const { ask } = server();
     expect((await ask('GET', '/v1/jobs/overview')).body.jobs).toMatchObject([
       { jid: ID, state: 'RUNNING', 'start-time': 1000, 'end-time': -1, duration: 4000, 'pending-operators': 0 },
     ]);
+    expect((await ask('GET', '/v1/jobs/overview')).body.jobs[0]['last-modification']).toBe(2000);
+    const [{ tasks }] = (await ask('GET', '/v1/jobs/overview')).body.jobs;
+    expect(tasks).toMatchObject({ total: 1, running: 2, failed: 1, finished: 0, initializing: 0 });
     expect((await ask('GET', `${job}/status`)).body).toEqual({ status: 'RUNNING' });
     expect(await ask('GET', '/v1/jobs/nope/status')).toEqual({
       code: 400,
@@ -60,6 +85,13 @@ describe('the job for programs', () => {
       code: 404,
       body: { errors: [`Job ${unknown} not found.`] },
     });
+  });
+
+  it('is as old as it has become once it has ended', async () => {
+    const { ask } = server('FINISHED');
+    expect((await ask('GET', '/v1/jobs/overview')).body.jobs).toMatchObject([
+      { state: 'FINISHED', 'start-time': 1000, 'end-time': 2000, duration: 1000, 'last-modification': 2000 },
+    ]);
   });
 
   it('takes savepoints and checkpoints, which are begun and asked for', async () => {
@@ -88,6 +120,26 @@ describe('the job for programs', () => {
       code: 500,
       body: { errors: ['Savepoint 3: it took too long.'] },
     });
+  });
+
+  it('disposes of savepoints as Flink does: why one could not be is in the status', async () => {
+    const { ask, told, fail } = server();
+    const dispose = async (path: unknown) => {
+      const { body } = await ask('POST', '/v1/savepoint-disposal', { 'savepoint-path': path });
+      return (await ask('GET', `/v1/savepoint-disposal/${body['request-id']}`)).body;
+    };
+    expect(await dispose('file:/backups/savepoint-1/')).toEqual({ status: { id: 'COMPLETED' }, operation: {} });
+    expect(told).toEqual(['dispose /backups/savepoint-1']);
+    fail(new UsageError('/backups is no savepoint.'));
+    expect(await dispose('/backups')).toMatchObject({
+      status: { id: 'COMPLETED' },
+      operation: {
+        'failure-cause': { 'stack-trace': 'Could not dispose savepoint /backups. /backups is no savepoint.' },
+      },
+    });
+    for (const path of [undefined, 7, 'backups'])
+      expect((await ask('POST', '/v1/savepoint-disposal', { 'savepoint-path': path })).code).toBe(400);
+    expect((await ask('GET', '/v1/savepoint-disposal/unknown')).code).toBe(404);
   });
 
   it('is stopped, drained and cancelled', async () => {

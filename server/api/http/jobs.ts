@@ -6,10 +6,14 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { messageOf, UsageError, WeirError } from '#base/errors.ts';
 import type { JobGraph } from '#engine/graph/job-graph.ts';
-import type { CheckpointStatistics } from '#shared/checkpoints.ts';
+import type { RegionView } from '#runtime/job/region-view.ts';
+import type { TaskCounts } from '#runtime/job/task-states.ts';
+import type { CheckpointDetails, CheckpointStatistics } from '#shared/checkpoints.ts';
 import type { JobState } from '#shared/live.ts';
+import type { StateSizes } from '#shared/state-sizes.ts';
 import { flinkCheckpoints } from './checkpoint-shapes.ts';
 import { isHexId, Operations } from './operations.ts';
+import { registerDisposal } from './savepoint-disposal.ts';
 
 /** What programs may see and do of a job; `JobMaster` has all of it. */
 export interface ControlledJob {
@@ -17,12 +21,23 @@ export interface ControlledJob {
   readonly id: string;
   readonly graph: JobGraph;
   readonly state: JobState;
+  /** How many subtasks of the attempt are in each state. */
+  readonly tasks: TaskCounts;
+  /** What fails and restarts together, subtask by subtask. */
+  readonly regions: readonly RegionView[];
   /** ms since the epoch; 0: not yet. */
   readonly startedAt: number;
+  /** When the state last changed, ms since the epoch; 0: never. */
+  readonly changedAt: number;
   /** Null: it takes none. */
   readonly checkpoints: CheckpointStatistics | null;
+  /** Of one of them, subtask by subtask; null: it is not known, or not any more. */
+  checkpointDetails(id: number): CheckpointDetails | null;
+  /** Null: it takes no checkpoints. */
+  readonly stateSizes: StateSizes | null;
   checkpoint(): Promise<{ readonly id: number }>;
   savepoint(target: string | null): Promise<{ readonly path: string }>;
+  disposeSavepoint(path: string): Promise<void>;
   stopWithSavepoint(options: { drain: boolean; target: string | null }): Promise<{ readonly path: string }>;
   cancel(): Promise<void>;
   rescale(changes: Readonly<Record<string, number>>): Promise<void>;
@@ -30,6 +45,19 @@ export interface ControlledJob {
 
 type JobRequest = FastifyRequest<{ Params: { job: string; request: string }; Querystring: { mode?: string } }>;
 type Handler = (job: ControlledJob, request: JobRequest, reply: FastifyReply) => unknown;
+
+/** Those of Flink; nothing here is ever reconciled with a leader before. */
+const TASK_STATES = [
+  'CREATED',
+  'SCHEDULED',
+  'DEPLOYING',
+  'INITIALIZING',
+  'RUNNING',
+  'FINISHED',
+  'CANCELING',
+  'CANCELED',
+  'FAILED',
+] as const;
 
 const TERMINAL: ReadonlySet<JobState> = new Set(['FINISHED', 'CANCELED', 'FAILED']);
 
@@ -133,6 +161,7 @@ export function registerJobs(app: FastifyInstance, job: ControlledJob | null, no
       }),
     );
   }
+  registerDisposal(app, job);
   app.get(
     '/api/jobs/:job/parallelism',
     on(({ graph }) => ({
@@ -144,6 +173,14 @@ export function registerJobs(app: FastifyInstance, job: ControlledJob | null, no
         operators: operators.map((operator) => operator.id),
       })),
     })),
+  );
+  app.get(
+    '/api/jobs/:job/regions',
+    on(({ regions }) => ({ regions })),
+  );
+  app.get(
+    '/api/jobs/:job/state',
+    on(({ stateSizes }, _, reply) => stateSizes ?? refuse(reply, 404, 'Checkpointing has not been enabled.')),
   );
   app.patch(
     '/api/jobs/:job/parallelism',
@@ -199,7 +236,7 @@ function requirements(graph: JobGraph, body: Readonly<Record<string, unknown>>):
 }
 
 function overview(job: ControlledJob, now: number): unknown {
-  const { id, graph, state, startedAt } = job;
+  const { id, graph, state, startedAt, changedAt, tasks } = job;
   const total = graph.vertices.reduce((sum, { parallelism }) => sum + parallelism, 0);
   const over = TERMINAL.has(state);
   return {
@@ -208,11 +245,11 @@ function overview(job: ControlledJob, now: number): unknown {
     jobType: 'STREAMING',
     schedulerType: 'Adaptive',
     'start-time': startedAt,
-    'end-time': over ? now : -1,
-    duration: startedAt === 0 ? 0 : now - startedAt,
+    'end-time': over ? changedAt : -1,
+    duration: startedAt === 0 ? 0 : (over ? changedAt : now) - startedAt,
     state,
-    'last-modification': startedAt,
-    tasks: { total, running: state === 'RUNNING' ? total : 0, finished: state === 'FINISHED' ? total : 0 },
+    'last-modification': changedAt,
+    tasks: { total, ...Object.fromEntries(TASK_STATES.map((name) => [name.toLowerCase(), tasks[name] ?? 0])) },
     'pending-operators': 0,
   };
 }

@@ -6,7 +6,7 @@ import fastifyStatic from '@fastify/static';
 import type { FastifyInstance } from 'fastify';
 
 /** Routes of the dashboard's pages; each is the same document. */
-const PAGES = ['/', '/windows', '/errors'];
+const PAGES = ['/', '/windows', '/errors', '/checkpoints', '/savepoints', '/faults', '/scaling'];
 
 const MISSING = 'The dashboard has not been built: run `npm run build` in the checkout, then start Weir again.\n';
 

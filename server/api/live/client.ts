@@ -4,7 +4,7 @@
  */
 
 import type { JobSampler } from '#runtime/metrics/sampler.ts';
-import { type ErrorsView, LIMITS, type Tick, type View, type WindowsView } from '#shared/live.ts';
+import { type CheckpointsView, type ErrorsView, LIMITS, type Tick, type View, type WindowsView } from '#shared/live.ts';
 import { CommandLimit } from './commands.ts';
 import type { LiveJob } from './job-handle.ts';
 import type { JobObserver } from './observer.ts';
@@ -18,6 +18,8 @@ const WINDOWS_MS = 240;
 const COUNTS_MS = 1000;
 /** Injections that ended so long ago are no longer sent in ticks. */
 const ENDED_LATELY_MS = 15_000;
+/** How often a page that shows checkpoints gets news of them. */
+const CHECKPOINTS_MS = 240;
 const LONGEST_NAME = 1000;
 
 export class Client {
@@ -27,7 +29,7 @@ export class Client {
   ready = false;
   /** Number of the last event it was sent. */
   eventSeq: number;
-  view: View = { page: 'other', devices: [] };
+  view: View = { page: 'other', devices: [], checkpoint: null };
   #resultId = 0;
   #windowsAt = Number.NEGATIVE_INFINITY;
   #errorId = 0;
@@ -36,6 +38,11 @@ export class Client {
   #countsKey = '';
   #secondAt = 0;
   #injections = -1;
+  #faults = -1;
+  #verdicts = -1;
+  #scaling = -1;
+  #checkpointsAt = Number.NEGATIVE_INFINITY;
+  #checkpointsKey = '';
 
   constructor(eventSeq: number) {
     this.eventSeq = eventSeq;
@@ -49,6 +56,8 @@ export class Client {
     if (view.page !== this.view.page || view.devices.join('\n') !== this.view.devices.join('\n')) this.#resultId = 0;
     this.#windowsAt = Number.NEGATIVE_INFINITY;
     this.#countsAt = Number.NEGATIVE_INFINITY;
+    this.#checkpointsAt = Number.NEGATIVE_INFINITY;
+    this.#checkpointsKey = '';
     this.view = view;
   }
 
@@ -69,15 +78,18 @@ export class Client {
     return { counts: [...errors.counts], recent: errors.errorsAfter(0), late: errors.lateAfter(0) };
   }
 
-  /** The snapshot showed history up to this second, and injections as of this version. */
-  sawSnapshot(secondAt: number, injections: number): void {
+  /** The snapshot showed history up to this second, and the rest as it is now. */
+  sawSnapshot(secondAt: number, job: LiveJob | null): void {
     this.#secondAt = secondAt;
-    this.#injections = injections;
+    this.#injections = job?.simulator?.injections.version ?? -1;
+    this.#faults = job?.faults?.version ?? -1;
+    this.#verdicts = job?.faults?.verdictsVersion ?? -1;
+    this.#scaling = job?.rescales?.version ?? -1;
   }
 
   /** Builds this client's part of a tick that is certain to be sent: cursors move on. */
   tick(
-    common: Pick<Tick, 'seq' | 'serverTime' | 'state' | 'totals' | 'operators' | 'vertices'>,
+    common: Pick<Tick, 'seq' | 'serverTime' | 'state' | 'totals' | 'operators' | 'vertices' | 'checkpointAt'>,
     observer: JobObserver | null,
   ): Tick {
     const now = common.serverTime;
@@ -85,6 +97,9 @@ export class Client {
       ...common,
       holders: observer && this.view.page === 'overview' ? observer.holders : null,
       injections: observer ? this.#newInjections(observer.job, now) : null,
+      faults: observer ? this.#newFaults(observer.job) : null,
+      scaling: observer ? this.#newScaling(observer.job) : null,
+      checkpoints: observer && this.view.page === 'checkpoints' ? this.#newCheckpoints(observer.job, now) : null,
       windows: observer && this.view.page === 'windows' ? this.#newWindows(observer, now) : null,
       errors: observer && this.view.page === 'errors' ? this.#newErrors(observer.job, now) : null,
       second: observer ? this.#nextSecond(observer.sampler) : null,
@@ -121,10 +136,37 @@ export class Client {
     return { counts: [...errors.counts], recent, late };
   }
 
+  #newCheckpoints({ control }: LiveJob, now: number): CheckpointsView | null {
+    const statistics = control?.checkpoints ?? null;
+    if (control === null || statistics === null || now - this.#checkpointsAt < CHECKPOINTS_MS) return null;
+    const id = this.view.checkpoint ?? statistics.history[0]?.id ?? 0;
+    const view = { statistics, details: control.checkpointDetails(id) };
+    const key = JSON.stringify(view);
+    this.#checkpointsAt = now;
+    if (key === this.#checkpointsKey) return null;
+    this.#checkpointsKey = key;
+    return view;
+  }
+
   #newInjections({ simulator }: LiveJob, now: number): Tick['injections'] {
     if (simulator === null || simulator.injections.version === this.#injections) return null;
     this.#injections = simulator.injections.version;
     return simulator.injections.all().filter((i) => i.running || i.endsAt > now - ENDED_LATELY_MS);
+  }
+
+  #newFaults({ faults }: LiveJob): Tick['faults'] {
+    if (faults === null || faults.version === this.#faults) return null;
+    const { view, verdictsVersion } = faults;
+    const known = verdictsVersion === this.#verdicts;
+    this.#faults = view.version;
+    this.#verdicts = verdictsVersion;
+    return known ? { ...view, verdicts: null } : view;
+  }
+
+  #newScaling({ rescales }: LiveJob): Tick['scaling'] {
+    if (rescales === null || rescales.version === this.#scaling) return null;
+    this.#scaling = rescales.version;
+    return rescales.view;
   }
 
   #nextSecond({ history }: JobSampler): Tick['second'] {
@@ -134,7 +176,7 @@ export class Client {
   }
 }
 
-const PAGES: readonly View['page'][] = ['overview', 'windows', 'errors', 'other'];
+const PAGES: readonly View['page'][] = ['overview', 'windows', 'errors', 'checkpoints', 'other'];
 
 function readView(value: unknown): View | null {
   if (typeof value !== 'object' || value === null || !('page' in value) || !('devices' in value)) return null;
@@ -143,5 +185,7 @@ function readView(value: unknown): View | null {
   const devices = value.devices
     .filter((d): d is string => typeof d === 'string' && d.length <= LONGEST_NAME)
     .slice(0, LIMITS.pinnedDevices);
-  return { page, devices: [...new Set(devices)] };
+  const checkpoint =
+    'checkpoint' in value && Number.isSafeInteger(value.checkpoint) ? (value.checkpoint as number) : null;
+  return { page, devices: [...new Set(devices)], checkpoint };
 }

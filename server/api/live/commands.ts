@@ -6,6 +6,8 @@
 import { messageOf, UsageError } from '#base/errors.ts';
 import { readSpec } from '#lab/injections.ts';
 import type { CommandResult, LiveEvent, SimulatorSettings } from '#shared/live.ts';
+import type { ParallelismWish } from '#shared/scaling.ts';
+import type { ControlledJob } from '../http/jobs.ts';
 import type { LiveJob } from './job-handle.ts';
 
 /** Answers kept for commands that are sent again. */
@@ -72,6 +74,32 @@ export class Commands {
       case 'stop-all-injections':
         this.#simulator().injections.stopAll();
         return { ok: true };
+      case 'start-fault':
+        return { ok: true, fault: this.#faults().start(command.spec) };
+      case 'stop-fault': {
+        const faults = this.#faults();
+        const id = Number(command.id);
+        if (!faults.stop(id) && !faults.knows(id))
+          throw new UsageError(`There is no fault ${String(command.id).slice(0, 20)}.`);
+        return { ok: true };
+      }
+      case 'stop-all':
+        this.#job?.faults?.stopAll();
+        this.#job?.simulator?.injections.stopAll();
+        return { ok: true };
+      case 'rescale': {
+        if (!this.#job?.rescales) throw new UsageError('No job runs that could be rescaled.');
+        return { ok: true, rescale: this.#job.rescales.start(readParallelism(command.parallelism)) };
+      }
+      case 'take-checkpoint':
+        this.#begin((job) => job.checkpoint());
+        return { ok: true };
+      case 'take-savepoint':
+        this.#begin((job) => job.savepoint(null));
+        return { ok: true };
+      case 'stop-with-savepoint':
+        this.#begin((job) => job.stopWithSavepoint({ drain: command.drain === true, target: null }));
+        return { ok: true };
       case 'change-simulator': {
         const settings = readSettings(command.settings);
         this.#running().change(settings);
@@ -80,9 +108,24 @@ export class Commands {
       }
       default:
         throw new UsageError(
-          'The type of a command must be inject, stop-injection, stop-all-injections or change-simulator.',
+          'The type of a command must be inject, stop-injection, stop-all-injections, start-fault, stop-fault, stop-all, rescale, take-checkpoint, take-savepoint, stop-with-savepoint or change-simulator.',
         );
     }
+  }
+
+  #faults(): NonNullable<LiveJob['faults']> {
+    if (!this.#job?.faults) throw new UsageError('No job runs that faults could strike.');
+    return this.#job.faults;
+  }
+
+  /** Its end, good or bad, is news of the job. */
+  #begin(work: (job: ControlledJob) => Promise<unknown>): void {
+    const control = this.#job?.control ?? null;
+    if (control === null) throw new UsageError('No job runs: there is nothing to take.');
+    if (control.checkpoints === null)
+      throw new UsageError('This job takes no checkpoints: start it with --checkpoint-interval.');
+    if (control.state !== 'RUNNING') throw new UsageError(`The job is ${control.state}: it takes no checkpoints now.`);
+    void work(control).catch(() => {});
   }
 
   #simulator(): NonNullable<LiveJob['simulator']> {
@@ -99,6 +142,17 @@ export class Commands {
     if (state !== 'RUNNING') throw new UsageError(`The job is ${state}: nothing can be injected or changed.`);
     return simulator;
   }
+}
+
+/** Operators and numbers of subtasks; which of them make sense the job knows. */
+export function readParallelism(value: unknown): ParallelismWish {
+  if (!isObject(value) || Object.keys(value).length === 0)
+    throw new UsageError('Name operators and how many subtasks they are to have, as in {"windows": 4}.');
+  for (const [operator, subtasks] of Object.entries(value)) {
+    if (typeof subtasks !== 'number')
+      throw new UsageError(`How many subtasks ${operator.slice(0, 80)} is to have must be a number.`);
+  }
+  return value as ParallelismWish;
 }
 
 type Settings = Partial<Pick<SimulatorSettings, 'rate' | 'malformed' | 'late' | 'disorder'>>;

@@ -7,6 +7,7 @@ import { cellsPerTask, OperatorCell, operatorCells, TaskCell } from '#engine/met
 import { NO_LATENCY_TRACKING } from '#engine/metrics/latency.ts';
 import { DEFAULT_STATE } from '#engine/state/keyed-state.ts';
 import { Injections, nodeTimers } from '#lab/injections.ts';
+import type { JobNews } from '#runtime/job/job-news.ts';
 import { newLatencies } from '#runtime/task/wiring.ts';
 import type { ErrorCount, ErrorRow, JobState, LateRow, SimulatorSettings, WindowResult } from '#shared/live.ts';
 import type { ErrorsSource, JobHandle, LiveJob, WindowsSource } from './job-handle.ts';
@@ -126,6 +127,7 @@ export class FakeHandle implements JobHandle {
   readonly controls: unknown[] = [];
   readonly inspected: string[] = [];
   readonly #listeners = new Set<(state: JobState) => void>();
+  readonly #newsListeners = new Set<(news: JobNews) => void>();
 
   constructor() {
     this.#task[TaskCell.PHASE] = 1;
@@ -143,6 +145,15 @@ export class FakeHandle implements JobHandle {
   become(state: JobState): void {
     this.state = state;
     for (const listener of this.#listeners) listener(state);
+  }
+
+  onNews(listener: (news: JobNews) => void): () => void {
+    this.#newsListeners.add(listener);
+    return () => this.#newsListeners.delete(listener);
+  }
+
+  tell(news: JobNews): void {
+    for (const listener of this.#newsListeners) listener(news);
   }
 
   control(_: string, event: unknown): void {
@@ -176,12 +187,15 @@ export function fakeJob() {
   const job: LiveJob = {
     handle,
     control: null,
+    faults: null,
+    rescales: null,
     settings: {
       timeMode: 'event',
       window: { kind: 'tumbling', sizeMs: 5000 },
       outOfOrdernessMs: 5000,
       allowedLatenessMs: 0,
       taskManagers: 1,
+      checkpointing: null,
     },
     windows,
     errors,

@@ -1,7 +1,10 @@
 /** What the dashboard needs of a running job, and nothing of how it runs: `JobMaster` satisfies `JobHandle`. */
 
 import type { JobGraph } from '#engine/graph/job-graph.ts';
+import type { Faults } from '#lab/faults/faults.ts';
 import type { Injections } from '#lab/injections.ts';
+import type { Rescales } from '#lab/rescales.ts';
+import type { JobNews } from '#runtime/job/job-news.ts';
 import type {
   ErrorCount,
   ErrorRow,
@@ -22,6 +25,8 @@ export interface JobHandle {
   readonly startedAt: number;
   /** Returns how to unsubscribe. */
   onState(listener: (state: JobState) => void): () => void;
+  /** What people want to hear of it beyond its state. Returns how to unsubscribe. */
+  onNews(listener: (news: JobNews) => void): () => void;
   /** To the enumerator of a source; throws when the event makes no sense to it. */
   control(operatorId: string, event: unknown): void;
   /** One answer per subtask. */
@@ -55,7 +60,7 @@ export interface ErrorsSource {
 /** The settings of a job as people see them; what the graph says is not repeated here. */
 export type JobSettings = Pick<
   JobView,
-  'timeMode' | 'window' | 'outOfOrdernessMs' | 'allowedLatenessMs' | 'taskManagers'
+  'timeMode' | 'window' | 'outOfOrdernessMs' | 'allowedLatenessMs' | 'taskManagers' | 'checkpointing'
 >;
 
 /** One job with everything that is shown of it. */
@@ -70,6 +75,10 @@ export interface LiveJob {
   readonly windowOperator: string;
   /** Columns of a result behind device, start and end. */
   readonly aggregates: readonly string[];
+  /** Null: nothing can be done to its threads. */
+  readonly faults: Faults | null;
+  /** Null: it stays as it is. */
+  readonly rescales: Rescales | null;
   /** Null when the source is not the simulator. */
   readonly simulator: {
     /** Settings in force. */

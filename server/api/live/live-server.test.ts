@@ -15,6 +15,7 @@ import {
   type Tick,
   type View,
 } from '#shared/live.ts';
+import { NO_UPGRADE } from '#shared/upgrade.ts';
 import { ApiServer } from '../server.ts';
 import { fakeJob } from './fake-job.ts';
 
@@ -33,6 +34,8 @@ async function serve(options: { token?: string; tokenRead?: boolean; noJob?: boo
     tokenRead: options.tokenRead ?? false,
     pages: '/nowhere',
     job: options.noJob ? null : fake.job,
+    savepoints: null,
+    upgrade: { view: NO_UPGRADE, begin: () => {} },
     clock: systemClock,
     log: (line) => log.push(line),
   });

@@ -12,6 +12,7 @@ import { randomUUID } from 'node:crypto';
 import type { Server as HttpServer, IncomingMessage } from 'node:http';
 import { type DefaultEventsMap, Server, type Socket } from 'socket.io';
 import type { Clock } from '#base/clock.ts';
+import type { JobNews } from '#runtime/job/job-news.ts';
 import { type ClientToServer, LIMITS, type LiveEvent, type ServerToClient, type Snapshot } from '#shared/live.ts';
 import type { Access } from '../access.ts';
 import { Client } from './client.ts';
@@ -19,6 +20,7 @@ import { Commands } from './commands.ts';
 import { EventLog } from './event-log.ts';
 import type { LiveJob } from './job-handle.ts';
 import { jobView } from './job-view.ts';
+import { newsEvent } from './news-event.ts';
 import { type Interest, JobObserver } from './observer.ts';
 
 /** Pages that may be connected at a time. */
@@ -67,7 +69,7 @@ export class LiveServer {
     this.#access = access;
     this.#log = log;
     this.#observer = job === null ? null : new JobObserver(job, log);
-    this.#commands = new Commands({ job, tell: (event) => this.#tell({ ...event, injection: null, state: null }) });
+    this.#commands = new Commands({ job, tell: (event) => this.#tell(event) });
     if (job !== null) this.#subscribe(job);
     this.#io = new Server(http, {
       transports: ['websocket'],
@@ -165,12 +167,15 @@ export class LiveServer {
         latencyP95Ms: [],
         latencyP99Ms: [],
       },
+      checkpointAt: checkpointAt(observer),
       windows: client.snapshotWindows(observer),
       errors: client.snapshotErrors(observer),
       injections: injections?.all() ?? [],
+      faults: observer?.job.faults?.view ?? null,
+      scaling: observer?.job.rescales?.view ?? null,
       events: this.#events.after(client.eventSeq),
     };
-    client.sawSnapshot(history?.newest ?? 0, injections?.version ?? -1);
+    client.sawSnapshot(history?.newest ?? 0, observer?.job ?? null);
     client.eventSeq = this.#events.seq;
     client.ready = true;
     socket.emit('snapshot', snapshot);
@@ -201,6 +206,7 @@ export class LiveServer {
       totals: numbers?.totals ?? null,
       operators: numbers?.operators ?? null,
       vertices: numbers?.vertices ?? null,
+      checkpointAt: checkpointAt(this.#observer),
     };
     for (const [socket, client] of this.#clients) {
       if (!client.ready || !client.pace.due() || !socket.conn.transport.writable) continue;
@@ -228,28 +234,41 @@ export class LiveServer {
   // ---------------------------------------------------------------- events
 
   #subscribe(job: LiveJob): void {
-    const { handle, simulator } = job;
+    const { handle, simulator, faults, rescales } = job;
     this.#unsubscribe.push(
       handle.onState((state) => {
-        const cause = handle.failure === null ? '' : `: ${handle.failure.message}`;
+        const cause = handle.failure === null ? '' : `: ${handle.failure.message.replace(/\.$/, '')}`;
         this.#tell({
           kind: 'job-state',
           text: `Job ${handle.graph.name} is ${state}${cause}.`,
-          injection: null,
           state,
         });
       }),
     );
+    if (faults !== null)
+      this.#unsubscribe.push(faults.onNews(({ kind, text, fault }) => this.#tell({ kind, text, fault: fault.id })));
+    if (rescales !== null) this.#unsubscribe.push(rescales.onNews(({ kind, text }) => this.#tell({ kind, text })));
+    this.#unsubscribe.push(handle.onNews((news) => this.#tellNews(news)));
     if (simulator === null) return;
     this.#unsubscribe.push(
-      simulator.injections.onNews(({ kind, text, injection }) =>
-        this.#tell({ kind, text, injection: injection.id, state: null }),
-      ),
+      simulator.injections.onNews(({ kind, text, injection }) => this.#tell({ kind, text, injection: injection.id })),
     );
   }
 
-  #tell(event: Omit<LiveEvent, 'seq' | 'at'>): void {
-    this.#events.add({ at: this.#clock.now(), ...event, text: event.text.slice(0, LONGEST_TEXT) });
+  #tellNews(news: JobNews): void {
+    const told = newsEvent(news);
+    if (told !== null) this.#tell(told);
+    // Pages draw another graph from now on.
+    if (news.type === 'rescaled')
+      setImmediate(() => {
+        if (!this.#closed)
+          for (const [socket, client] of this.#clients) if (client.ready) this.#sendSnapshot(socket, client);
+      });
+  }
+
+  #tell(event: Pick<LiveEvent, 'kind' | 'text'> & Partial<LiveEvent>): void {
+    const nothing = { injection: null, fault: null, state: null };
+    this.#events.add({ ...nothing, at: this.#clock.now(), ...event, text: event.text.slice(0, LONGEST_TEXT) });
     this.#log(event.text);
     this.#flushSoon();
   }
@@ -273,4 +292,8 @@ export class LiveServer {
     for (const event of this.#events.after(client.eventSeq)) socket.emit('event', event);
     client.eventSeq = this.#events.seq;
   }
+}
+
+function checkpointAt(observer: JobObserver | null): number | null {
+  return observer?.job.control?.checkpoints?.latest.completed?.endedAt ?? null;
 }
