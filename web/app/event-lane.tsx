@@ -1,10 +1,13 @@
 import { type RefObject, useEffect, useMemo, useRef, useState } from 'react';
+import { Link, useLocation } from 'react-router';
 import { type Mark, marksOf, marksWithin } from '../charts/marks.ts';
 import { useBreakIt } from '../inject/break-it.ts';
 import { useShown } from '../live/live.ts';
 import { formatTime, plural } from '../ui/format.ts';
+import { FOCUSABLE } from '../ui/panel.tsx';
 import { layLane } from './lane-layout.ts';
 import { useRange } from './range.ts';
+import { keptSearch } from './use-actions.ts';
 
 const ROW_HEIGHT = 26;
 
@@ -15,6 +18,7 @@ export function EventLane() {
   const viewTime = useShown('viewTime');
   const { seconds } = useRange();
   const { setOpen } = useBreakIt();
+  const { search } = useLocation();
   const [picked, setPicked] = useState<Mark | null>(null);
   const [listed, setListed] = useState(false);
   const section = useRef<HTMLElement>(null);
@@ -44,9 +48,15 @@ export function EventLane() {
               : 'Nothing happened yet. Injections and changes of the job show up here and on every chart.'}
         </p>
         {say?.type === 'band' ? (
-          <button type="button" className="btn btn-quiet btn-small" onClick={() => setOpen(true)}>
-            Open injections
-          </button>
+          say.of === 'fault' ? (
+            <Link className="btn btn-quiet btn-small" to={{ pathname: '/faults', search: keptSearch(search) }}>
+              Open faults
+            </Link>
+          ) : (
+            <button type="button" className="btn btn-quiet btn-small" onClick={() => setOpen(true)}>
+              Open injections
+            </button>
+          )
         ) : null}
         <button
           type="button"
@@ -63,7 +73,7 @@ export function EventLane() {
       >
         {lane.map(({ mark, left, width, row, flipped, others }) => (
           <button
-            key={`${mark.type}-${mark.id}`}
+            key={`${mark.type === 'band' ? mark.of : 'line'}-${mark.id}`}
             type="button"
             className="absolute min-w-6 text-left"
             style={{
@@ -97,7 +107,7 @@ export function EventLane() {
         ))}
       </div>
       {listed ? (
-        <ol className="mt-1.5 grid max-h-48 gap-1 overflow-auto text-sm">
+        <ol {...FOCUSABLE} aria-label="All events" className="mt-1.5 grid max-h-48 gap-1 overflow-auto text-sm">
           {events
             .slice(-100)
             .reverse()

@@ -1,22 +1,25 @@
+import { Link, useLocation } from 'react-router';
 import type { JobState, Totals } from '#shared/live.ts';
 import { useBreakIt } from '../inject/break-it.ts';
 import { useShown } from '../live/live.ts';
-import { formatDuration, formatRate, formatTime, formatZone, plural } from '../ui/format.ts';
+import { formatDuration, formatRate, formatSeconds, formatTime, formatZone, plural } from '../ui/format.ts';
 import { jobLook, linkLook, Status } from '../ui/status.tsx';
 import { Icon } from './icons.tsx';
+import { keptSearch } from './use-actions.ts';
 
 interface HeaderProps {
   onPause(): void;
   onStopAll(): void;
 }
 
-/** What holds for every page, always in the same place: the job, its pulse, running injections, the connection. */
+/** What holds for every page, always in the same place: the job, its pulse, what is done to it on purpose, the connection. */
 export function Header({ onPause, onStopAll }: HeaderProps) {
   const job = useShown('job');
   const totals = useShown('totals');
   const link = useShown('link');
   const paused = useShown('paused');
   const viewTime = useShown('viewTime');
+  const checkpointAt = useShown('checkpointAt');
   const look = linkLook(link.state);
   return (
     <header className="top-0 z-20 flex min-h-13 flex-wrap items-center gap-x-5 gap-y-1.5 border-line border-b bg-card px-3 py-2 sm:px-4 md:sticky">
@@ -34,6 +37,11 @@ export function Header({ onPause, onStopAll }: HeaderProps) {
         <dl className="hidden items-baseline gap-x-5 text-sm sm:flex">
           {job.timeMode === 'event' ? <Pulse name="Watermark lag">{lagWords(job.state, totals)}</Pulse> : null}
           <Pulse name="Events/s">{formatRate(totals?.eventsPerSecond)}</Pulse>
+          {job.checkpointing ? (
+            <Pulse name="Last checkpoint">
+              {checkpointAt === null ? 'none yet' : `${formatSeconds(Math.max(0, viewTime - checkpointAt))} ago`}
+            </Pulse>
+          ) : null}
           <div>
             <dt className="sr-only">Time</dt>
             <dd className="text-muted text-xs">{job.timeMode} time</dd>
@@ -41,7 +49,7 @@ export function Header({ onPause, onStopAll }: HeaderProps) {
         </dl>
       ) : null}
       <div className="ml-auto flex flex-wrap items-center gap-2">
-        <RunningInjections onStopAll={onStopAll} />
+        <Disturbances onStopAll={onStopAll} />
         <span
           data-testid="connection"
           data-state={link.state}
@@ -80,23 +88,35 @@ function Pulse({ name, children }: { name: string; children: string }) {
   );
 }
 
-function RunningInjections({ onStopAll }: { onStopAll(): void }) {
-  const running = useShown('injections').filter((injection) => injection.running).length;
+/** What is done to the job on purpose just now, and the way out. */
+function Disturbances({ onStopAll }: { onStopAll(): void }) {
+  const injections = useShown('injections').filter((injection) => injection.running).length;
+  const faults = useShown('faults')?.open.filter(({ fault }) => fault.phase === 'active').length ?? 0;
   const blocked = useShown('link').blocked;
   const { setOpen } = useBreakIt();
-  if (running === 0) return null;
+  const { search } = useLocation();
+  if (injections + faults === 0) return null;
   return (
     <span className="inline-flex items-center overflow-hidden rounded-md border border-control">
-      <button type="button" className="btn btn-quiet rounded-none" onClick={() => setOpen(true)}>
-        <Status shape="▲" tone="mark">
-          {plural(running, 'injection')} running
-        </Status>
-      </button>
+      {faults > 0 ? (
+        <Link className="btn btn-quiet rounded-none" to={{ pathname: '/faults', search: keptSearch(search) }}>
+          <Status shape="◆" tone="critical">
+            {plural(faults, 'fault')} active
+          </Status>
+        </Link>
+      ) : null}
+      {injections > 0 ? (
+        <button type="button" className="btn btn-quiet rounded-none" onClick={() => setOpen(true)}>
+          <Status shape="▲" tone="mark">
+            {plural(injections, 'injection')} running
+          </Status>
+        </button>
+      ) : null}
       <button
         type="button"
         className="btn rounded-none border-y-0 border-r-0 border-l border-control"
         disabled={blocked !== null}
-        title={blocked ?? 'Stop all injections (Shift+X)'}
+        title={blocked ?? 'Stop all faults and injections (Shift+X)'}
         onClick={onStopAll}
       >
         Stop all

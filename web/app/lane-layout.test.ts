@@ -4,6 +4,7 @@ import { layLane } from './lane-layout.ts';
 
 const band = (id: number, from: number, to: number | null): Mark => ({
   type: 'band',
+  of: 'injection',
   id,
   from,
   to,

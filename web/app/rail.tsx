@@ -9,6 +9,10 @@ const ICONS: Record<(typeof PAGES)[number]['path'], IconName> = {
   '/': 'graph',
   '/windows': 'windows',
   '/errors': 'alert',
+  '/checkpoints': 'flag',
+  '/savepoints': 'save',
+  '/faults': 'crack',
+  '/scaling': 'scale',
 };
 const ITEM = 'flex min-h-8 items-center gap-2.5 rounded-md px-2.5 py-1.5 text-sm whitespace-nowrap';
 

@@ -13,6 +13,10 @@ export const PAGES = [
   { path: '/', name: 'Overview', keys: 'g o' },
   { path: '/windows', name: 'Windows', keys: 'g w' },
   { path: '/errors', name: 'Errors & late', keys: 'g e' },
+  { path: '/checkpoints', name: 'Checkpoints', keys: 'g c' },
+  { path: '/savepoints', name: 'Savepoints', keys: 'g v' },
+  { path: '/faults', name: 'Faults', keys: 'g f' },
+  { path: '/scaling', name: 'Scaling', keys: 'g a' },
 ] as const;
 
 /** What the keys do. Each has a button as well; both call the same function. */
@@ -24,12 +28,12 @@ export function useActions({ openHelp, toggleBreakIt, closeBreakIt, isPaused }: 
     store.setPaused(!isPaused(), Date.now());
     painter.repaint();
   };
-  const stopAll = (): void => void connection.send({ type: 'stop-all-injections' });
+  const stopAll = (): void => void connection.send({ type: 'stop-all' });
 
   const shortcuts: Shortcut[] = [
     ...PAGES.map((page) => ({ keys: page.keys, says: `Go to ${page.name}`, run: () => goTo(navigate, page.path) })),
     { keys: 'i', says: 'Break it: open or close the injection panel', run: toggleBreakIt },
-    { keys: 'Shift+X', says: 'Stop all injections', run: stopAll },
+    { keys: 'Shift+X', says: 'Stop all faults and injections', run: stopAll },
     { keys: 'p', says: 'Pause or resume what the page shows', run: togglePause },
     { keys: 't', says: 'Job graph: show as table', run: () => document.getElementById('graph-as-table')?.click() },
     { keys: '?', says: 'Show these keys', run: openHelp },

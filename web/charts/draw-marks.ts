@@ -101,13 +101,15 @@ export function drawHatch(plot: Plot, from: number, to: number, color: string): 
   ctx.restore();
 }
 
-/** Says in the middle of the plot why there is no line. */
+/** Says in the middle of the plot why there is no line; what lies below the words makes room for them. */
 export function drawNote(plot: Plot, text: string, color: string): void {
   const { ctx, left, top, width, height, ratio } = plot;
   ctx.save();
   ctx.font = `${13 * ratio}px system-ui, sans-serif`;
   ctx.textAlign = 'center';
   ctx.textBaseline = 'middle';
+  const words = { width: ctx.measureText(text).width + 16 * ratio, height: 20 * ratio };
+  ctx.clearRect(left + (width - words.width) / 2, top + (height - words.height) / 2, words.width, words.height);
   ctx.fillStyle = color;
   ctx.fillText(text, left + width / 2, top + height / 2);
   ctx.restore();

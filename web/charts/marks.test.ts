@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Injection } from '#shared/injections.ts';
+import type { LiveEvent } from '#shared/live.ts';
 import { sampleEvent } from '../live/sample-frames.ts';
 import { marksOf, marksWithin } from './marks.ts';
 
@@ -37,5 +38,17 @@ describe('marks', () => {
     expect(marksWithin(marks, 3000, 9000)).toHaveLength(1);
     expect(marksWithin(marks, 5000, 9000)).toHaveLength(0);
     expect(marksWithin(marksOf([started], []), 5000, 9000)).toHaveLength(1);
+  });
+});
+
+describe('marks of faults', () => {
+  it('are bands that say their verdict once it is there', () => {
+    const event = (seq: number, kind: LiveEvent['kind'], text: string) => sampleEvent(seq, { kind, text, fault: 3 });
+    const marks = marksOf(
+      [event(1, 'fault-started', 'began'), event(2, 'fault-ended', 'over'), event(4, 'fault-verdict', 'recovered')],
+      [],
+    );
+    expect(marks).toMatchObject([{ type: 'band', of: 'fault', id: 3, from: 1000, to: 2000, text: 'recovered' }]);
+    expect(marksOf([event(1, 'fault-started', 'began')], [])).toMatchObject([{ to: null, text: 'began' }]);
   });
 });

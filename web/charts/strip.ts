@@ -53,7 +53,7 @@ export class Strip {
       {
         width: Math.max(120, host.clientWidth),
         height: options.height,
-        padding: [6, 16, 0, 0],
+        padding: [6, 16, 6, 0],
         legend: { show: false },
         cursor: {
           y: false,
@@ -105,9 +105,6 @@ export class Strip {
             (u) => {
               const data = this.#data;
               const plot = plotOf(u);
-              if (!data || data.values.every((values) => values.every((value) => value === null))) {
-                drawNote(plot, data ? (options.whyEmpty ?? 'No data yet') : 'Waiting for the first frame', muted);
-              }
               if (!data) return;
               for (const [from, to] of data.gaps) {
                 const first = data.xs[from];
@@ -117,6 +114,14 @@ export class Strip {
                 }
               }
               drawMarks(plot, data.marks, colors);
+            },
+          ],
+          // Last of all: uPlot draws its grid after drawClear, and would draw it through the words.
+          draw: [
+            (u) => {
+              const data = this.#data;
+              if (data?.values.some((values) => values.some((value) => value !== null))) return;
+              drawNote(plotOf(u), data ? (options.whyEmpty ?? 'No data yet') : 'Waiting for the first frame', muted);
             },
           ],
           setCursor: [(u) => options.onCursor(u.cursor.idx ?? null)],

@@ -23,7 +23,7 @@ export class Connection {
   readonly #store: LiveStore;
   readonly #painter: Painter;
   readonly #socket: Socket<ServerToClient, ClientToServer>;
-  #view: View = { page: 'other', devices: [] };
+  #view: View = { page: 'other', devices: [], checkpoint: null };
   #ticks = 0;
   #lastResync = 0;
   /** Settings changes that this page made itself need no new snapshot: the answer said all. */

@@ -3,7 +3,7 @@ import { LIMITS, type LiveEvent } from '#shared/live.ts';
 import { EventLog } from './event-log.ts';
 
 function event(seq: number): LiveEvent {
-  return { seq, at: seq * 10, kind: 'job-state', text: `event ${seq}`, injection: null, state: null };
+  return { seq, at: seq * 10, kind: 'job-state', text: `event ${seq}`, injection: null, fault: null, state: null };
 }
 
 describe('event log', () => {

@@ -45,10 +45,10 @@ export function useShown<Key extends ShownKey>(key: Key): Shown[Key] {
 }
 
 /** Tells the server what this page shows, so that it sends what is needed and no more. */
-export function useView(page: View['page'], devices: readonly string[] = []): void {
+export function useView(page: View['page'], devices: readonly string[] = [], checkpoint: number | null = null): void {
   const { connection } = useLive();
   const list = devices.join('\n');
   useEffect(() => {
-    connection.show({ page, devices: list === '' ? [] : list.split('\n') });
-  }, [connection, page, list]);
+    connection.show({ page, devices: list === '' ? [] : list.split('\n'), checkpoint });
+  }, [connection, page, list, checkpoint]);
 }

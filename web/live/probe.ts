@@ -14,6 +14,8 @@ export interface Probe {
   readonly eventSeq: number;
   readonly paused: boolean;
   readonly runningInjections: number;
+  /** Held up by the server at the moment. */
+  readonly activeFaults: number;
   /** Newest second of history held, or null. */
   readonly newestSecond: number | null;
   /** What each time chart drew on top of its data when it was last painted, by chart id. */
@@ -51,6 +53,9 @@ export function makeProbe(store: LiveStore): Probe {
     },
     get runningInjections() {
       return store.shown.injections.filter((injection) => injection.running).length;
+    },
+    get activeFaults() {
+      return store.shown.faults?.open.filter(({ fault }) => fault.phase === 'active').length ?? 0;
     },
     get newestSecond() {
       return store.history.newest;

@@ -1,5 +1,7 @@
+import type { FaultsView } from '#shared/faults.ts';
 import type { Injection } from '#shared/injections.ts';
 import type {
+  CheckpointsView,
   JobState,
   JobView,
   LiveEvent,
@@ -11,6 +13,7 @@ import type {
   VertexNumbers,
   WatermarkHolders,
 } from '#shared/live.ts';
+import type { ScalingView } from '#shared/scaling.ts';
 import { ErrorsBook, type ShownErrors } from './errors-book.ts';
 import { EventLog } from './event-log.ts';
 import { HistoryRing } from './history-ring.ts';
@@ -25,9 +28,15 @@ export interface Shown {
   operators: OperatorNumbers | null;
   vertices: VertexNumbers | null;
   holders: WatermarkHolders | null;
+  /** When the last checkpoint was completed. */
+  checkpointAt: number | null;
+  /** As of when the page Checkpoints was last on screen. */
+  checkpoints: CheckpointsView | null;
   windows: ShownWindows;
   errors: ShownErrors;
   injections: readonly Injection[];
+  faults: FaultsView | null;
+  scaling: ScalingView | null;
   events: readonly LiveEvent[];
   /** Newest second in `history`; the values themselves are read from the ring while painting. */
   newestSecond: number | null;
@@ -43,7 +52,7 @@ export interface Shown {
 export type ShownKey = keyof Shown;
 
 /** Keys that go on while the data is paused: what tells about the page itself, and what one must see to stop an injection. */
-const NEVER_PAUSED: ReadonlySet<ShownKey> = new Set(['link', 'paused', 'serverNow', 'injections']);
+const NEVER_PAUSED: ReadonlySet<ShownKey> = new Set(['link', 'paused', 'serverNow', 'injections', 'faults']);
 
 /**
  * Everything the page knows, outside React. Handlers of the socket write here at any rate, also in a hidden tab;
@@ -64,6 +73,10 @@ export class LiveStore {
   #operators: OperatorNumbers | null = null;
   #vertices: VertexNumbers | null = null;
   #holders: WatermarkHolders | null = null;
+  #checkpointAt: number | null = null;
+  #checkpoints: CheckpointsView | null = null;
+  #faults: FaultsView | null = null;
+  #scaling: ScalingView | null = null;
 
   #serverTime = 0;
   /** Smallest client clock minus server clock seen on this connection: their offset plus the fastest way here. */
@@ -89,9 +102,13 @@ export class LiveStore {
       operators: null,
       vertices: null,
       holders: null,
+      checkpointAt: null,
+      checkpoints: null,
       windows: this.#windows.shown(),
       errors: this.#errors.shown(),
       injections: [],
+      faults: null,
+      scaling: null,
       events: [],
       newestSecond: null,
       viewTime: 0,
@@ -127,6 +144,8 @@ export class LiveStore {
       this.#injections.clear();
       this.#windows.clear();
       this.#errors.clear();
+      this.#checkpoints = null;
+      this.#touch('checkpoints');
     }
     this.#synced = true;
     this.#lostAt = null;
@@ -139,13 +158,16 @@ export class LiveStore {
     this.#operators = snapshot.operators;
     this.#vertices = snapshot.vertices;
     this.#holders = snapshot.holders;
+    this.#checkpointAt = snapshot.checkpointAt;
+    this.#faults = snapshot.faults;
+    this.#scaling = snapshot.scaling;
     this.history.load(snapshot.history);
     this.#windows.merge(snapshot.windows);
     this.#errors.merge(snapshot.errors, snapshot.serverTime);
     this.#injections.merge(snapshot.injections);
     this.#events.addAll(snapshot.events);
-    this.#touch('job', 'totals', 'operators', 'vertices', 'holders', 'newestSecond');
-    this.#touch('windows', 'errors', 'injections', 'events');
+    this.#touch('job', 'totals', 'operators', 'vertices', 'holders', 'checkpointAt', 'newestSecond');
+    this.#touch('windows', 'errors', 'injections', 'events', 'faults', 'scaling');
   }
 
   tick(tick: Tick, now: number): void {
@@ -156,7 +178,12 @@ export class LiveStore {
     this.#totals = tick.totals;
     this.#operators = tick.operators;
     this.#vertices = tick.vertices;
-    this.#touch('totals', 'operators', 'vertices');
+    this.#checkpointAt = tick.checkpointAt;
+    this.#touch('totals', 'operators', 'vertices', 'checkpointAt');
+    if (tick.checkpoints) {
+      this.#checkpoints = tick.checkpoints;
+      this.#touch('checkpoints');
+    }
     if (tick.holders) {
       this.#holders = tick.holders;
       this.#touch('holders');
@@ -173,6 +200,14 @@ export class LiveStore {
     if (tick.errors) {
       this.#errors.merge(tick.errors, tick.serverTime);
       this.#touch('errors');
+    }
+    if (tick.faults) {
+      this.#faults = { ...tick.faults, verdicts: tick.faults.verdicts ?? this.#faults?.verdicts ?? [] };
+      this.#touch('faults');
+    }
+    if (tick.scaling) {
+      this.#scaling = tick.scaling;
+      this.#touch('scaling');
     }
     if (tick.injections) {
       this.#injections.merge(tick.injections);
@@ -280,9 +315,13 @@ export class LiveStore {
     else if (key === 'operators') next.operators = this.#operators;
     else if (key === 'vertices') next.vertices = this.#vertices;
     else if (key === 'holders') next.holders = this.#holders;
+    else if (key === 'checkpointAt') next.checkpointAt = this.#checkpointAt;
+    else if (key === 'checkpoints') next.checkpoints = this.#checkpoints;
     else if (key === 'windows') next.windows = this.#windows.shown();
     else if (key === 'errors') next.errors = this.#errors.shown();
     else if (key === 'injections') next.injections = this.#injections.list();
+    else if (key === 'faults') next.faults = this.#faults;
+    else if (key === 'scaling') next.scaling = this.#scaling;
     else if (key === 'events') next.events = this.#events.events;
     else if (key === 'newestSecond') next.newestSecond = this.history.newest;
     else if (key === 'frameTime') next.frameTime = this.#serverTime;

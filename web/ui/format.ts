@@ -1,5 +1,7 @@
 /** Numbers, durations and times as words. Missing is always `–`, never 0 or empty. */
 
+import { formatSize } from '#shared/quantities.ts';
+
 export const MISSING = '–';
 const THIN = '\u2009';
 
@@ -70,14 +72,7 @@ export function formatSeconds(ms: number): string {
 
 export function formatBytes(bytes: number | null | undefined): string {
   if (!finite(bytes)) return MISSING;
-  const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
-  let value = bytes;
-  let unit = 0;
-  while (value >= 1023.95 && unit < units.length - 1) {
-    value /= 1024;
-    unit++;
-  }
-  return `${unit === 0 ? value : value.toFixed(1)} ${units[unit]}`;
+  return formatSize(bytes);
 }
 
 /** Local time of day, `12:04:05`. */

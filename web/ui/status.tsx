@@ -37,7 +37,7 @@ export function linkLook(state: LinkState): Look {
   return LINK_LOOKS[state];
 }
 
-const TONES: Record<Tone, string> = {
+export const TONES: Record<Tone, string> = {
   ok: 'text-ok',
   idle: 'text-idle',
   busy: 'text-busy',

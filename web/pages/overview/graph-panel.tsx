@@ -47,7 +47,7 @@ export function GraphPanel({ job }: { job: JobView }) {
       {asTable ? (
         <GraphTable job={job} operators={operators} vertices={vertices} holders={holders} now={frameTime} />
       ) : (
-        <Graph job={job} layout={layout} operators={operators} vertices={vertices} now={frameTime} />
+        <Graph job={job} layout={layout} operators={operators} vertices={vertices} holders={holders} now={frameTime} />
       )}
       <HolderLine job={job} holders={holders} now={frameTime} />
     </Panel>

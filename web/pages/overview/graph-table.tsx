@@ -1,6 +1,6 @@
 import { Fragment } from 'react';
 import type { JobView, OperatorNumbers, VertexNumbers, WatermarkHolders } from '#shared/live.ts';
-import { formatCount, formatLatency, formatMoment, formatPercent, formatRate } from '../../ui/format.ts';
+import { formatBytes, formatCount, formatLatency, formatMoment, formatPercent, formatRate } from '../../ui/format.ts';
 import { TableScroll } from '../../ui/panel.tsx';
 import { holderOf, holderWords } from './holder-words.ts';
 import { LoadBar, SubtaskDot } from './load-bar.tsx';
@@ -39,6 +39,12 @@ export function GraphTable({ job, operators, vertices, holders, now }: GraphTabl
               <th className="num">Latency p50</th>
               <th className="num">p95</th>
               <th className="num">p99</th>
+              <th className="num">Event to result p50</th>
+              <th className="num">p95</th>
+              <th className="num">p99</th>
+              <th className="num">State</th>
+              <th className="num">Growth/s</th>
+              <th className="num">Expired</th>
               <th>Sends to</th>
             </tr>
           </thead>
@@ -58,6 +64,18 @@ export function GraphTable({ job, operators, vertices, holders, now }: GraphTabl
                 <td className="num whitespace-nowrap">{formatLatency(operators?.latency[i]?.p50)}</td>
                 <td className="num whitespace-nowrap">{formatLatency(operators?.latency[i]?.p95)}</td>
                 <td className="num whitespace-nowrap">{formatLatency(operators?.latency[i]?.p99)}</td>
+                <td className="num whitespace-nowrap">{formatLatency(operators?.emitLatency[i]?.p50)}</td>
+                <td className="num whitespace-nowrap">{formatLatency(operators?.emitLatency[i]?.p95)}</td>
+                <td className="num whitespace-nowrap">{formatLatency(operators?.emitLatency[i]?.p99)}</td>
+                <td className="num whitespace-nowrap" title="State in memory, of all subtasks, an estimate">
+                  {formatBytes(operators?.stateBytes[i])}
+                </td>
+                <td className="num whitespace-nowrap" title="Over the last 5 s">
+                  {growth(operators?.stateGrowth[i])}
+                </td>
+                <td className="num" title="Entries of state and windows whose time to live was over">
+                  {formatCount(operators?.expired[i])}
+                </td>
                 <td className="whitespace-nowrap">{targets(job, i)}</td>
               </tr>
             ))}
@@ -111,6 +129,12 @@ export function GraphTable({ job, operators, vertices, holders, now }: GraphTabl
       </TableScroll>
     </div>
   );
+}
+
+/** With its sign: state that shrinks is news too. */
+function growth(bytesPerSecond: number | undefined): string {
+  if (bytesPerSecond === undefined || bytesPerSecond === 0) return '–';
+  return `${bytesPerSecond > 0 ? '+' : '−'}${formatBytes(Math.abs(bytesPerSecond))}`;
 }
 
 function targets(job: JobView, operator: number): string {

@@ -1,7 +1,8 @@
-import type { JobView, OperatorNumbers, VertexNumbers } from '#shared/live.ts';
+import type { JobView, OperatorNumbers, VertexNumbers, WatermarkHolders } from '#shared/live.ts';
 import { formatRate } from '../../ui/format.ts';
 import { TableScroll } from '../../ui/panel.tsx';
 import type { EdgeShape, GraphLayout } from './graph-layout.ts';
+import { holderOf, holderWords } from './holder-words.ts';
 import { latencyWords } from './latency-words.ts';
 import { LoadBar, LoadNumbers, SubtaskDot } from './load-bar.tsx';
 import { HIGH, loads, loadWord, worst } from './vertex-load.ts';
@@ -12,6 +13,7 @@ interface GraphProps {
   layout: GraphLayout;
   operators: OperatorNumbers | null;
   vertices: VertexNumbers | null;
+  holders: WatermarkHolders | null;
   now: number;
 }
 
@@ -20,9 +22,9 @@ const PAD = 16;
 const DOTS_SHOWN = 12;
 
 /** The job graph: HTML boxes over SVG edges, wider than the page only where the job is. */
-export function Graph({ job, layout, operators, vertices, now }: GraphProps) {
+export function Graph({ job, layout, operators, vertices, holders, now }: GraphProps) {
   const words = watermarkWords(job, operators?.watermark, now);
-  const latencies = latencyWords(job, operators?.latency);
+  const latencies = latencyWords(job, operators?.latency, operators?.emitLatency);
   return (
     <TableScroll label="Job graph, scrolls sideways">
       <div className="relative mx-auto" style={{ width: layout.width + 2 * PAD, height: layout.height + 2 * PAD }}>
@@ -37,6 +39,7 @@ export function Graph({ job, layout, operators, vertices, now }: GraphProps) {
             const box = layout.operators[i];
             if (!box) return null;
             const isSource = operator.kind === 'source';
+            const holder = job.timeMode === 'event' ? holderOf(holders, i) : null;
             const rate = isSource ? operators?.recordsOutPerSecond[i] : operators?.recordsInPerSecond[i];
             return (
               <li
@@ -51,7 +54,12 @@ export function Graph({ job, layout, operators, vertices, now }: GraphProps) {
                   <span className="font-semibold">{formatRate(rate ?? null)}</span>{' '}
                   <span className="text-muted text-xs">{isSource ? 'records/s out' : 'records/s in'}</span>
                 </p>
-                <p className="truncate text-muted text-xs">{words[i]}</p>
+                <p
+                  className="truncate text-muted text-xs"
+                  title={holder ? `Held back by ${holderWords({ job, now }, holder)}` : undefined}
+                >
+                  {words[i]}
+                </p>
                 <p className="truncate text-muted text-xs" title={latencies[i]?.full} data-latency={operator.id}>
                   {latencies[i]?.short}
                 </p>
@@ -112,7 +120,7 @@ function Task({ job, index, layout, vertices }: TaskProps) {
   );
 }
 
-function Edges({ job, layout, operators, vertices }: Omit<GraphProps, 'now'>) {
+function Edges({ job, layout, operators, vertices }: Omit<GraphProps, 'now' | 'holders'>) {
   return (
     <>
       <svg

@@ -1,5 +1,6 @@
 import type { JobView, WatermarkHolder, WatermarkHolders } from '#shared/live.ts';
-import { formatDuration, formatSeconds } from '../../ui/format.ts';
+import { deviceLabel } from '../../ui/device-name.tsx';
+import { formatDuration, formatSeconds, formatTime } from '../../ui/format.ts';
 
 /** A split that stands still for less than this is only the slowest one. */
 export const STANDS_STILL_MS = 2000;
@@ -22,21 +23,25 @@ export function holderWords({ job, now }: Place, holder: WatermarkHolder): strin
     case 'no-split':
       return `${where}: it has nothing to read yet`;
     case 'no-rows':
-      return `${where}: no events yet, for ${standing(now, holder.since)}`;
+      return `${where}: no events yet, for ${standing(now, holder.since)}${sinceWords(holder.since)}`;
     case 'behind': {
       if (now - (holder.since ?? now) < STANDS_STILL_MS) return `${where}: the slowest, and moving`;
       if (now - (holder.rowsAt ?? now) < STANDS_STILL_MS)
-        return `${where}: its events have not moved event time for ${standing(now, holder.since)}`;
-      return `${where}: no events for ${standing(now, holder.rowsAt)}`;
+        return `${where}: its events have not moved event time for ${standing(now, holder.since)}${sinceWords(holder.since)}`;
+      return `${where}: no events for ${standing(now, holder.rowsAt)}${sinceWords(holder.rowsAt)}`;
     }
   }
 }
 
-/** `readings, subtask 2, split simulator-3`. */
-function whereWords({ operators }: Pick<JobView, 'operators'>, { operator, subtask, split }: WatermarkHolder): string {
+/** `readings, subtask 2, split simulator-3, device d17`. */
+function whereWords(
+  { operators }: Pick<JobView, 'operators'>,
+  { operator, subtask, split, origin }: WatermarkHolder,
+): string {
   const parts = [operators[operator ?? -1]?.name ?? 'unknown'];
   if (subtask !== null) parts.push(`subtask ${subtask + 1}`);
   if (split !== null) parts.push(`split ${split}`);
+  if (origin !== null) parts.push(`device ${inItsOwnDirection(deviceLabel(origin))}`);
   return parts.join(', ');
 }
 
@@ -52,10 +57,30 @@ export function holderOf(holders: WatermarkHolders | null, operator: number): Wa
   return at == null ? null : (holders?.list[at] ?? null);
 }
 
+/** Every holder with the operators whose watermark it holds back, in the order of the operators. */
+export function holdersByOperators(
+  job: Pick<JobView, 'operators'>,
+  holders: WatermarkHolders | null,
+): { holder: WatermarkHolder; operators: string[] }[] {
+  return (holders?.list ?? []).map((holder, i) => ({
+    holder,
+    operators: job.operators.flatMap(({ name }, operator) => (holders?.of[operator] === i ? [name] : [])),
+  }));
+}
+
 /** Of the windows, else of whatever comes last: the one the lag of the whole job is about. */
 export function jobHolder(job: Pick<JobView, 'operators'>, holders: WatermarkHolders | null): WatermarkHolder | null {
   const windows = job.operators.findIndex(({ kind }) => kind === 'window');
   return holderOf(holders, windows) ?? holders?.list.at(-1) ?? null;
+}
+
+/** Letters that are written from right to left must not take the words around them along. */
+function inItsOwnDirection(text: string): string {
+  return /^[\x20-\x7e]*$/.test(text) ? text : `\u2068${text}\u2069`;
+}
+
+function sinceWords(since: number | null): string {
+  return since === null ? '' : `, since ${formatTime(since)}`;
 }
 
 function standing(now: number, since: number | null): string {

@@ -1,6 +1,7 @@
 import { RangePicker } from '../../app/range-picker.tsx';
 import { useShown, useView } from '../../live/live.ts';
 import { Empty, Panel, Skeleton } from '../../ui/panel.tsx';
+import { AlignmentPanel } from './alignment-panel.tsx';
 import { GraphPanel } from './graph-panel.tsx';
 import { SimulatorPanel } from './simulator-panel.tsx';
 import { Strips } from './strips.tsx';
@@ -13,6 +14,7 @@ const GRAPH_HEIGHT = 345;
 export function OverviewPage() {
   useView('overview');
   const job = useShown('job');
+  const holders = useShown('holders');
   const connecting = useShown('link').state === 'connecting';
   return (
     <div className="grid grid-cols-[minmax(0,1fr)] gap-3">
@@ -34,6 +36,7 @@ export function OverviewPage() {
           )}
         </Panel>
       )}
+      {job ? <AlignmentPanel job={job} holders={holders} /> : null}
       <Strips />
       <SimulatorPanel />
     </div>

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Totals, VertexNumbers } from '#shared/live.ts';
 import { sampleJob } from '../../live/sample-frames.ts';
+import { formatTime } from '../../ui/format.ts';
 import { type Facts, judge } from './verdict.ts';
 
 const totals: Totals = {
@@ -78,16 +79,17 @@ describe('verdict', () => {
       operator: 0,
       subtask: 1,
       split: 'simulator-3',
+      origin: 'd17',
       since: 987_500,
       rowsAt: 988_000,
     } as const;
     const held = { ...facts, totals: { ...totals, watermarkLagMs: 40_000 } };
     const of = [null, null, 0, null, 0, 0, 0];
-    expect(judge({ ...held, holders: { list: [holder], of } }).details).toBe(
-      'It is 40.0 s behind, with an out-of-orderness bound of 5 s. Windows close that much later. Held back by source, subtask 2, split simulator-3: no events for 12 s.',
+    expect(judge({ ...held, holders: { list: [holder], of, aligned: [] } }).details).toBe(
+      `It is 40.0 s behind, with an out-of-orderness bound of 5 s. Windows close that much later. Held back by source, subtask 2, split simulator-3, device d17: no events for 12 s, since ${formatTime(988_000)}.`,
     );
     const moving = { ...holder, since: 999_000, rowsAt: 999_900 };
-    expect(judge({ ...held, holders: { list: [moving], of } }).details).not.toContain('Held back');
+    expect(judge({ ...held, holders: { list: [moving], of, aligned: [] } }).details).not.toContain('Held back');
   });
   it('does not call it a lag when a file holds events of former days', () => {
     const old = { ...totals, watermarkLagMs: 3 * 86_400_000 };
