@@ -1,10 +1,9 @@
 /** The whole program against what a real Flink gave (`e2e/golden`), and against the reference model on inputs that Flink was not asked about. */
 
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { gunzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import { type ModelRow, runModel, tumbling } from '#testing/reference-model.ts';
 import { asWritten, errorDifferences, lateDifferences, sortErrors, windowDifferences } from './compare.ts';
+import { goldenCases, ON_TIME } from './golden-cases.ts';
 import {
   cancellingSums,
   damagedLines,
@@ -17,47 +16,6 @@ import {
 } from './inputs.ts';
 import { runIot, scratchFile } from './weir.ts';
 
-const GOLDEN = new URL('./golden/', import.meta.url);
-
-interface GoldenCase {
-  readonly name: string;
-  readonly input: Buffer;
-  /** As flags say it. */
-  readonly windowing: readonly string[];
-  readonly latenessMs: number;
-  readonly windows: ModelRow[];
-  readonly errors: { reason: string; field: string | null; payload: string }[];
-  readonly late: [string, number, number, number, number][];
-}
-
-function goldenCases(): GoldenCase[] {
-  const inputs = readdirSync(GOLDEN, { withFileTypes: true }).filter((entry) => entry.isDirectory());
-  return inputs.flatMap(({ name }) => {
-    const results = readdirSync(new URL(`${name}/`, GOLDEN)).filter((entry) => entry.includes('-late'));
-    return results.map((result) => {
-      const [, kind, size, slide, lateness] = /^(\w+)-(\d+)(?:-(\d+))?-late(\d+)$/.exec(result) ?? [];
-      const length = slide === undefined ? `${size}ms` : `${size}ms/${slide}ms`;
-      const rows = <T>(file: string) => readRows<T>(new URL(`${name}/${result}/${file}.ndjson.gz`, GOLDEN));
-      return {
-        name,
-        input: gunzipSync(readFileSync(new URL(`${name}/input.ndjson.gz`, GOLDEN))),
-        windowing: [kind === 'session' ? '--session' : '--window', length],
-        latenessMs: Number(lateness),
-        windows: rows<ModelRow>('windows'),
-        errors: rows<GoldenCase['errors'][number]>('errors'),
-        late: rows<GoldenCase['late'][number]>('late'),
-      };
-    });
-  });
-}
-
-/** Flink wrote no file where there was nothing to write. */
-function readRows<T>(file: URL): T[] {
-  if (!existsSync(file)) return [];
-  const lines = gunzipSync(readFileSync(file)).toString().trimEnd().split('\n');
-  return lines.map((line): T => JSON.parse(line));
-}
-
 /** Settings under which results depend on nothing but positions in the input. */
 const REPLAYABLE = ['--watermark-emit', 'on-event', '--out-of-orderness', '5s'];
 
@@ -68,9 +26,6 @@ function windowFlags(sizeMs: number, latenessMs = 0): string[] {
 function flagsFor(windowing: readonly string[], latenessMs = 0): string[] {
   return [...REPLAYABLE, ...windowing, '--allowed-lateness', `${latenessMs}ms`];
 }
-
-/** Inputs whose disorder stays inside the bound. */
-const ON_TIME = new Set(['bounded', 'inorder', 'malformed', 'nyc-weather']);
 
 const cases = goldenCases();
 

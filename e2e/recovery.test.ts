@@ -1,28 +1,21 @@
 /** Nothing lost and nothing doubled, whatever is killed: a run that was killed and went on has committed what an undisturbed one has. */
 
-import { dirname } from 'node:path';
-import { pathToFileURL } from 'node:url';
+import { readdirSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { systemClock } from '#base/clock.ts';
-import { parseSimulate } from '#connectors/iot-simulator/options.ts';
-import type { IotParams } from '#jobs/iot.ts';
-import { buildJob } from '#jobs/registry.ts';
-import { checkpointSettings } from '#runtime/checkpoint/checkpoint-settings.ts';
-import { NodeDisk } from '#runtime/checkpoint/node-disk.ts';
-import { JobMaster } from '#runtime/job/job-master.ts';
 import type { JobNews } from '#runtime/job/job-news.ts';
-import { parseRestart } from '#runtime/job/restart-settings.ts';
-import { TaskManagers } from '#runtime/job/task-managers.ts';
-import { committedRows, runKilled } from './recovery.ts';
-import { MAIN, scratchPath, weir } from './weir.ts';
+import { iotInThreads } from './iot-in-threads.ts';
+import { committedRows, runKilled, withoutAverages } from './recovery.ts';
+import { scratchPath, weir } from './weir.ts';
 
-const SIMULATE = 'devices=200,rate=max,events=1M,seed=5,disorder=uniform:2s,malformed=0.001';
-/** Late events are late against a watermark that moves with every event: at parallelism 1 they are the same in every run. */
-const LATE = `${SIMULATE},late=0.01`;
+/** At a rate that makes a run outlast the lives of those that are killed, on a fast machine too. */
+const SIMULATE = 'devices=200,rate=250k,events=1M,seed=5,disorder=uniform:2s,malformed=0.001';
+/** One split, whose watermark moves with every event: what is late, and against which watermark, is the same in every run. */
+const LATE = `${SIMULATE},late=0.01,splits=1`;
 
 const iot = (simulate: string, output: string, parallelism: number): string[] => [
   ...['run', 'iot', '--simulate', simulate, '--output', output, '--parallelism', `${parallelism}`],
-  ...['--checkpoint-interval', '100ms'],
+  ...['--watermark-emit', 'on-event', '--idle-timeout', 'off', '--checkpoint-interval', '100ms'],
 ];
 
 async function undisturbed(simulate: string): Promise<Record<string, string[]>> {
@@ -63,6 +56,22 @@ describe('a process that is killed', () => {
     expect(withoutAverages(committedRows(output))).toEqual(withoutAverages(expected));
   });
 
+  it('CS10 goes on from incremental checkpoints, which refer to files of earlier ones', async () => {
+    const expected = await undisturbed(SIMULATE);
+    const output = scratchPath('incremental');
+    const run = {
+      args: () => [...iot(SIMULATE, output, 1), '--checkpoint-incremental'],
+      kills: 4,
+      seed: 3,
+      lifetimeMs: [600, 1500],
+      cwd: dirname(output),
+    } as const;
+    const { code, said } = await runKilled(run);
+    expect([code, said.at(-1)]).toEqual([0, expect.stringContaining('going on from checkpoint')]);
+    expect(withoutAverages(committedRows(output))).toEqual(withoutAverages(expected));
+    expect(readdirSync(join(output, 'checkpoints', 'iot', 'shared')).length).toBeGreaterThan(0);
+  });
+
   it('is refused where other settings would give other results, and says which', async () => {
     const output = scratchPath('other');
     await weir(iot(SIMULATE, output, 1));
@@ -80,7 +89,13 @@ describe('task managers that are killed', () => {
   it('cost nothing but time: the job goes on from its last checkpoint, with the standby in the place of the lost one', async () => {
     const output = scratchPath('threads');
     const news: JobNews[] = [];
-    const { master, taskManagers } = job(output);
+    const { master, taskManagers } = iotInThreads({
+      simulate: SIMULATE,
+      windowMs: 5000,
+      sources: 2,
+      output,
+      attempts: 10,
+    });
     master.onNews((one) => news.push(one));
     const completed = (): number => master.checkpoints?.counts.completed ?? 0;
     await master.start();
@@ -93,6 +108,8 @@ describe('task managers that are killed', () => {
       await expect.poll(() => master.state, { timeout: 30_000, interval: 5 }).not.toBe('RESTARTING');
     }
     expect(await master.done).toBe('FINISHED');
+    // Not when it was last seen to run.
+    expect(master.changedAt).toBeGreaterThan(master.failures.latest[0]?.at ?? Number.POSITIVE_INFINITY);
     expect(news.filter(({ type }) => type === 'failure').length).toBeGreaterThan(0);
     expect(master.failures.latest[0]?.message).toMatch(/^Task manager \d is lost: the test killed it\.$/);
     expect(master.checkpoints?.counts.restored).toBe(master.failures.total);
@@ -100,48 +117,3 @@ describe('task managers that are killed', () => {
     await taskManagers.close();
   });
 });
-
-/** Averages are sums over counts, and sums of doubles depend on their order in the last digits. */
-function withoutAverages({ windows = [], ...others }: Record<string, string[]>): Record<string, string[]> {
-  const cut = (row: string): string =>
-    row
-      .split(',')
-      .filter((_, i) => ![6, 9, 12].includes(i))
-      .join(',');
-  return { ...others, windows: windows.map(cut) };
-}
-
-function job(output: string): { master: JobMaster; taskManagers: TaskManagers } {
-  const params: IotParams = {
-    source: { kind: 'simulator', options: parseSimulate(SIMULATE) },
-    time: 'event',
-    window: { kind: 'tumbling', sizeMs: 5000 },
-    outOfOrdernessMs: 5000,
-    allowedLatenessMs: 0,
-    idleTimeoutMs: null,
-    watermarkEmit: 'on-event',
-    parallelism: { source: 2, window: 2 },
-    output,
-    postgres: null,
-    console: null,
-    live: false,
-    rollIntervalMs: 10_000,
-  };
-  const spec = { name: 'iot', params };
-  const entry = pathToFileURL(`${dirname(MAIN)}/worker.js`);
-  const taskManagers = new TaskManagers({ count: 2, slots: 1, entry, standby: true });
-  const master = new JobMaster({
-    spec,
-    graph: buildJob(spec),
-    taskManagers,
-    clock: systemClock,
-    checkpoints: {
-      settings: checkpointSettings({ intervalMs: 50, retained: 2 }),
-      directory: `${output}/checkpoints`,
-      disk: new NodeDisk(),
-      resume: { from: 'beginning' },
-    },
-    restart: parseRestart('fixed-delay,attempts=10,delay=10ms'),
-  });
-  return { master, taskManagers };
-}

@@ -11,7 +11,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { ensureChromium } from './browser/find-chromium.mjs';
 import { ensurePostgres } from './systems/find-postgres.mjs';
@@ -25,6 +25,8 @@ const OPTIONAL = { browser: 'e2e/browser', systems: 'e2e/systems' };
 
 const { projects, rest } = readArguments(process.argv.slice(2));
 const total = { passed: 0, failed: 0, skipped: 0 };
+/** What failed, by project, file and name: said once more at the end, where whoever reads only that finds it. @type {string[]} */
+const failures = [];
 const started = Date.now();
 
 prepare();
@@ -35,6 +37,7 @@ try {
   rmSync(directory, { recursive: true, force: true });
 }
 
+if (failures.length > 0) console.log(`\nFailed:\n${failures.map((failure) => `  ${failure}`).join('\n')}`);
 console.log(`\nTook ${Math.round((Date.now() - started) / 1000)} s.`);
 console.log(`${total.passed} passed, ${total.failed} failed${total.skipped > 0 ? `, ${total.skipped} skipped` : ''}`);
 process.exitCode = total.failed > 0 ? 1 : 0;
@@ -99,9 +102,11 @@ function runProject(project) {
   });
   if (!existsSync(file)) {
     console.log(`${project}: the test runner ended without a result (exit code ${status}); counted as one failure.`);
+    failures.push(`${project}: no result`);
     return { passed: 0, failed: 1, skipped: 0 };
   }
   const result = JSON.parse(readFileSync(file, 'utf8'));
+  failures.push(...failedTests(result.testResults).map((test) => `${project}: ${test}`));
   const { numPassedTests: passed, numFailedTests: failed, numPendingTests: pending, numTodoTests: todo } = result;
   if (status !== 0 && failed === 0) {
     // A file that does not load, or an error outside of any test.
@@ -109,6 +114,19 @@ function runProject(project) {
     return { passed, failed: 1, skipped: pending + todo };
   }
   return { passed, failed, skipped: pending + todo };
+}
+
+/**
+ * Names of the failed tests, and of the files that failed outside of any.
+ *
+ * @param {{ name: string, status: string, assertionResults: { status: string, fullName: string }[] }[]} files
+ */
+function failedTests(files) {
+  return files.flatMap(({ name, status, assertionResults }) => {
+    const file = relative(ROOT, name);
+    const tests = assertionResults.filter((test) => test.status === 'failed').map((test) => test.fullName);
+    return status === 'failed' && tests.length === 0 ? [file] : tests.map((test) => `${file} > ${test}`);
+  });
 }
 
 /** @param {{ passed: number, failed: number, skipped: number }} counts */

@@ -4,7 +4,7 @@ import { type Serving, serve } from './serving.ts';
 import { type Visitor, withVisitors } from './visitor.ts';
 
 const visitors = withVisitors();
-const PAGES = ['Overview', 'Windows', 'Errors & late'] as const;
+const PAGES = ['Overview', 'Windows', 'Errors & late', 'Checkpoints', 'Savepoints', 'Faults', 'Scaling'] as const;
 const TAGS = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa'];
 let full: Serving;
 let empty: Serving;
@@ -18,6 +18,8 @@ beforeAll(async () => {
       '1s',
       '--out-of-orderness',
       '1s',
+      '--watermark-alignment',
+      '5s',
     ]),
     serve(['--no-job']),
   ]);
@@ -129,6 +131,8 @@ describe('narrow and zoomed', () => {
     await visitor.live();
     for (const page of PAGES) {
       await visitor.goTo(page);
+      // The narrowest of all: the number of a checkpoint, while it has one digit.
+      if (page === 'Checkpoints') await visitor.until(`document.querySelector('[data-row] button')`);
       const small = await visitor.read<string[]>(
         `[...document.querySelectorAll('button, a[href], select, input:not([type=radio])')]
           .map((e) => [e, e.getBoundingClientRect()])
@@ -155,7 +159,7 @@ describe('narrow and zoomed', () => {
 describe('with the keyboard only', () => {
   /** Presses Tab until the focused control has this name; every stop on the way must be visible. */
   async function tabTo(visitor: Visitor, name: string | RegExp, key = 'Tab'): Promise<void> {
-    for (let i = 0; i < 60; i++) {
+    for (let i = 0; i < 150; i++) {
       const focused = await visitor.read<{ name: string; visible: boolean }>(`(() => {
         const e = document.activeElement;
         const box = e.getBoundingClientRect();

@@ -33,15 +33,22 @@ export class Serving {
   readonly port: number;
   /** `Date.now()` when it said that it listens. */
   readonly upAt = Date.now();
+  readonly #said: () => string;
   readonly #child: ChildProcess;
   readonly #exited: Promise<void>;
 
-  constructor(child: ChildProcess, url: string) {
+  constructor(child: ChildProcess, url: string, said: () => string) {
     this.#child = child;
+    this.#said = said;
     this.url = url;
     this.port = Number(new URL(url).port);
     this.#exited = new Promise((resolve) => child.on('exit', () => resolve()));
     running.add(this);
+  }
+
+  /** Everything it has said so far. */
+  get log(): string {
+    return this.#said();
   }
 
   /** Writes to the input of a job that reads `--input -`. */
@@ -92,12 +99,15 @@ export function serve(flags: readonly string[], port = 0): Promise<Serving> {
       child.kill('SIGKILL');
       reject(new Error(`weir serve does not listen after ${START_MS} ms: ${said}`));
     }, START_MS);
+    let heard = false;
     const hear = (text: string): void => {
       said += text;
+      if (heard) return;
       const url = /Weir is at (http:\S+)/.exec(said)?.[1];
       if (url === undefined) return;
+      heard = true;
       clearTimeout(timer);
-      resolve(new Serving(child, url));
+      resolve(new Serving(child, url, () => said));
     };
     child.stdout.setEncoding('utf8').on('data', hear);
     child.stderr.setEncoding('utf8').on('data', (text: string) => {

@@ -122,7 +122,9 @@ export class Visitor {
     await this.until(`window.__weir?.state === 'live' && __weir.paintedSeq > 0`);
   }
 
-  async goTo(name: 'Overview' | 'Windows' | 'Errors & late'): Promise<void> {
+  async goTo(
+    name: 'Overview' | 'Windows' | 'Errors & late' | 'Checkpoints' | 'Savepoints' | 'Faults' | 'Scaling',
+  ): Promise<void> {
     await this.page.getByRole('navigation', { name: 'Pages' }).getByRole('link', { name }).click();
     await this.page.getByRole('heading', { level: 1 }).waitFor();
   }

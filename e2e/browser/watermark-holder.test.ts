@@ -30,7 +30,9 @@ describe('who holds the watermark back', () => {
     await ada.until(`${LINE}.includes('Every split moves on')`);
     await ada.inject({ title: 'Offline devices', strength: 1, duration: '5 min' });
     const line = await named(ada);
-    expect(line).toMatch(/Held back by readings, subtask \d, split simulator-0: no events for \d+ s\.$/);
+    expect(line).toMatch(
+      /Held back by readings, subtask \d, split simulator-0, device device-\d: no events for \d+ s, since \d\d:\d\d:\d\d\.$/,
+    );
 
     await ada.page.getByRole('button', { name: 'Show as table' }).click();
     const cell = (operator: string): Promise<string | null> =>
@@ -39,7 +41,9 @@ describe('who holds the watermark back', () => {
         .locator('td')
         .nth(7)
         .textContent();
-    expect(await cell('windows window')).toMatch(/^readings, subtask \d, split simulator-0: no events for \d+ s$/);
+    expect(await cell('windows window')).toMatch(
+      /^readings, subtask \d, split simulator-0, device device-\d: no events for \d+ s, since \d\d:\d\d:\d\d$/,
+    );
     expect(await cell('validate process')).toBe('–');
 
     // The allowance of the verdict: bound, window and 10 s.
@@ -51,6 +55,46 @@ describe('who holds the watermark back', () => {
 
     await ada.breakIt.getByRole('button', { name: /^Stop .*#\d+$/ }).click();
     await ada.until(`${LINE}.includes('Every split moves on')`, 30_000);
+    expect(await ada.troubles()).toEqual([]);
+    await ada.context.close();
+    await serving.stop('SIGTERM');
+  });
+
+  it('keeps the others near it with watermark alignment, and the page shows who waits, how far ahead it is, and that it goes on', async () => {
+    const serving = await serve([
+      '--simulate',
+      'devices=2,splits=2,rate=100,seed=1',
+      '--window',
+      '1s',
+      '--out-of-orderness',
+      '1s',
+      '--idle-timeout',
+      '5m',
+      '--watermark-alignment',
+      '3s',
+    ]);
+    const ada = await visitors.visit(`${serving.url}?range=1m`);
+    await ada.live();
+    const panel = ada.page.getByRole('region', { name: 'Watermark alignment' }).first();
+    const table = `[...document.querySelectorAll('section')].find((e) => e.querySelector('h2')?.textContent === 'Watermark alignment')`;
+    const inState = (state: string, n: number): string =>
+      `${table}.querySelectorAll('[data-state="${state}"]').length === ${n}`;
+    expect(await panel.textContent()).toContain('a source may be 3 s ahead of the slowest, then it waits');
+    await ada.until(inState('reading', 2));
+    await ada.inject({ title: 'Offline devices', strength: 1, duration: '5 min' });
+    await ada.until(inState('waiting for the others', 1), 30_000);
+    const states = await panel
+      .locator('tbody tr')
+      .evaluateAll((rows) => rows.map((row) => [...row.querySelectorAll('td')].map((cell) => cell.textContent ?? '')));
+    expect(states).toHaveLength(2);
+    const waiting = states.find(([, , state]) => state?.includes('waiting'));
+    expect(waiting?.[0]).toMatch(/^readings #[12]$/);
+    expect(waiting?.[1]).toBe('simulator-1');
+    expect(waiting?.[3]).toMatch(/^[3-9]\.\d s ahead$/);
+    // The one that is silent is named; the one that waits for it is not.
+    expect(await named(ada)).toContain('split simulator-0');
+    await ada.breakIt.getByRole('button', { name: /^Stop .*#\d+$/ }).click();
+    await ada.until(inState('reading', 2), 30_000);
     expect(await ada.troubles()).toEqual([]);
     await ada.context.close();
     await serving.stop('SIGTERM');

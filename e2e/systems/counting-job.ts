@@ -89,6 +89,8 @@ export class Attempt {
   }
 }
 
+export const NO_SAVEPOINTS = () => Promise.resolve([]);
+
 export class CountingJob {
   readonly checkpoints: Checkpoint[] = [];
   readonly notes: string[] = [];
@@ -97,7 +99,9 @@ export class CountingJob {
   /** Goes on from the last checkpoint, to the end or to a failure. News of every second one is lost. */
   async run(sink: Sink, parallelism: number): Promise<void> {
     const from = this.checkpoints.at(-1) ?? null;
-    this.notes.push(...((await sink.recover?.(from === null ? null : sinkRecovery(from.snapshots))) ?? []));
+    this.notes.push(
+      ...((await sink.recover?.(from === null ? null : sinkRecovery(from.snapshots), NO_SAVEPOINTS)) ?? []),
+    );
     const attempt = new Attempt(sink, parallelism, from);
     try {
       for (let v = from?.offset ?? 0; v < ROWS; v++) {

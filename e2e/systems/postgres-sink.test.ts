@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { PostgresSink, type PostgresSinkOptions } from '#connectors/postgres/postgres-sink.ts';
 import { bool, bytes, f64, i32, nullable, schema, string, timestamp } from '#engine/batch/schema.ts';
-import type { Sink } from '#engine/io/sink.ts';
-import { sinkRecovery } from '#engine/operators/sink.ts';
-import { ALL, Attempt, type Checkpoint, Counted, CountingJob } from './counting-job.ts';
+import { NO_OBSTACLES, type Sink } from '#engine/io/sink.ts';
+import { failedWriters, sinkRecovery } from '#engine/operators/sink.ts';
+import { ALL, Attempt, type Checkpoint, Counted, CountingJob, NO_SAVEPOINTS } from './counting-job.ts';
 import { Cut } from './cut.ts';
 import { POSTGRES, PostgresServer } from './postgres.ts';
 
@@ -22,8 +22,10 @@ describe.skipIf(POSTGRES === null)('PostgreSQL', () => {
     delete process.env.PGPASSWORD;
     await server?.stop();
   });
-  beforeEach(() => {
+  beforeEach(async () => {
     table = `Results ${tables++}`;
+    // A test that has failed leaves nothing to the next one.
+    for (const gid of await server.prepared()) await server.query(`ROLLBACK PREPARED '${gid}'`);
   });
 
   const sinkOf = (options: Partial<PostgresSinkOptions> = {}): Sink =>
@@ -39,7 +41,7 @@ describe.skipIf(POSTGRES === null)('PostgreSQL', () => {
   const values = async (): Promise<number[]> =>
     (await server.query<{ v: number }>(`SELECT v FROM "${table}" ORDER BY v`)).map(({ v }) => v);
   const begin = async (sink: Sink, from: Checkpoint | null = null, parallelism = 1) => {
-    const notes = await sink.recover?.(from === null ? null : sinkRecovery(from.snapshots));
+    const notes = await sink.recover?.(from === null ? null : sinkRecovery(from.snapshots), NO_SAVEPOINTS);
     return { notes, attempt: new Attempt(sink, parallelism, from) };
   };
   /** A checkpoint of an attempt, complete or not. */
@@ -77,6 +79,59 @@ describe.skipIf(POSTGRES === null)('PostgreSQL', () => {
     again.die();
   });
 
+  it('PG15 where one writer goes back, what others have prepared stays and is committed, and what it had prepared since is taken back', async () => {
+    const sink = sinkOf({ name: `job:${table}` });
+    const { attempt } = await begin(sink, null, 2);
+    await attempt.write([row(1)], 0);
+    await attempt.write([row(2)], 1);
+    const first = await take(attempt, 1);
+    await attempt.write([row(3)], 0);
+    await attempt.write([row(4)], 1);
+    const second = await take(attempt, 2);
+    expect(await server.prepared()).toHaveLength(4);
+    // Of the second checkpoint nobody hears.
+    attempt.subtasks[0]?.notifyComplete(1);
+    await attempt.settled();
+    const restored = sinkRecovery(first.snapshots);
+    const failed = failedWriters(first.snapshots, new Set([1]), 2);
+    const open = async (): Promise<string[]> =>
+      (
+        await server.query<{ name: string }>(
+          'SELECT application_name AS name FROM pg_stat_activity WHERE application_name LIKE $1 ORDER BY 1',
+          [`weir job:${table.replace(' ', '_')}%`],
+        )
+      ).map(({ name }) => name.split(' ')[2] ?? 'main');
+    const before = await open();
+    attempt.subtasks[1]?.close();
+    expect(await sink.recoverWriters?.(restored, failed, NO_SAVEPOINTS)).toEqual([]);
+    expect([await values(), (await server.prepared()).length]).toEqual([[1, 2], 1]);
+    expect([before.includes('0'), await open()]).toEqual([true, before.filter((name) => name === '0')]);
+    const again = new Attempt(sink, 2, first);
+    // What it was restored with is known to be committed.
+    await again.settled();
+    await again.write([row(4)], 1);
+    const third = [
+      ...(await Promise.all([attempt.subtasks[0]?.snapshotLater(3), again.subtasks[1]?.snapshotLater(3)])),
+    ] as Checkpoint['snapshots'];
+    expect(sinkRecovery(third).committables).toHaveLength(2);
+    attempt.subtasks[0]?.notifyComplete(3);
+    again.subtasks[1]?.notifyComplete(3);
+    await attempt.settled();
+    await again.settled();
+    expect([await values(), await server.prepared()]).toEqual([[1, 2, 3, 4], []]);
+    expect(second.snapshots).toHaveLength(2);
+    attempt.die();
+    again.die();
+  });
+
+  it('PG15 so it is not where another process has taken the sink over', async () => {
+    const sink = sinkOf({ owner: 'one' });
+    await begin(sink, null, 2);
+    await begin(sinkOf({ owner: 'two' }), null, 2);
+    const failed = { subtasks: new Set([1]), committables: [] };
+    await expect(sink.recoverWriters?.(null, failed, NO_SAVEPOINTS)).rejects.toThrow('is written by two now');
+  });
+
   it('PG2 without a checkpoint everything that was prepared is taken back', async () => {
     const { attempt } = await begin(sinkOf());
     await attempt.write([row(1)]);
@@ -94,7 +149,7 @@ describe.skipIf(POSTGRES === null)('PostgreSQL', () => {
     const first = await take(attempt, 1);
     await attempt.complete(1);
     const { committables } = sinkRecovery(first.snapshots);
-    const committer = sinkOf({ owner: 'somebody else' }).createCommitter();
+    const committer = sinkOf({ owner: 'somebody else' }).createCommitter(0);
     expect(await committer?.commit(committables)).toEqual([]);
     await attempt.write([row(2)]);
     const second = await take(attempt, 2);
@@ -177,12 +232,41 @@ describe.skipIf(POSTGRES === null)('PostgreSQL', () => {
     third.die();
   });
 
+  it('PG14 before it goes on it tells which transactions of a checkpoint are lost, and which were committed behind it', async () => {
+    const { attempt } = await begin(sinkOf());
+    await attempt.write([row(1)]);
+    const first = await take(attempt, 1);
+    await attempt.complete(1);
+    await attempt.write([row(2), row(20)]);
+    const second = await take(attempt, 2);
+    attempt.die();
+    const check = (checkpoint: Checkpoint) => sinkOf().check?.(sinkRecovery(checkpoint.snapshots));
+    // What is prepared can be taken back.
+    expect([await check(second), await check(first)]).toEqual([NO_OBSTACLES, NO_OBSTACLES]);
+    expect((await server.prepared()).length).toBe(1);
+    const committer = sinkOf().createCommitter(0);
+    await committer?.commit(sinkRecovery(second.snapshots).committables);
+    committer?.close?.();
+    expect(await check(second)).toEqual(NO_OBSTACLES);
+    const behind =
+      /1 transaction with 2 rows in table Results \d+ were committed later and cannot be taken back: weir:/;
+    expect(await check(first)).toEqual({ damage: null, doubled: expect.stringMatching(behind) });
+    const { attempt: again } = await begin(sinkOf(), first);
+    await again.write([row(3)]);
+    const third = await take(again, 3);
+    again.die();
+    // It was gone back to because somebody asked for it, and told.
+    expect(await check(first)).toEqual(NO_OBSTACLES);
+    await sinkOf().recover?.(null, NO_SAVEPOINTS);
+    expect((await check(third))?.damage).toMatch(/is neither prepared nor committed/);
+  });
+
   it('PG7 a commit waits for a server that comes back', async () => {
     const { attempt } = await begin(sinkOf());
     await attempt.write([row(1)]);
     await take(attempt, 1);
     await server.kill();
-    const committer = sinkOf().createCommitter();
+    const committer = sinkOf().createCommitter(0);
     const transactions = [{ epoch: 1, subtask: 0, n: 0, rows: 1 }];
     expect(await committer?.commit(transactions)).toEqual(transactions);
     await server.run();
@@ -213,7 +297,7 @@ describe.skipIf(POSTGRES === null)('PostgreSQL', () => {
       raw: nullable(bytes()),
     });
     const sink = sinkOf({ schema: of });
-    await sink.recover?.(null);
+    await sink.recover?.(null, NO_SAVEPOINTS);
     const attempt = new Attempt(sink, 1, null, of);
     const odd = 'a\tb\nc\rd\\e"\'\u2028ü😀\\N\v\b\f';
     await attempt.write([

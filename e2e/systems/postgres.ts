@@ -27,6 +27,16 @@ const USER = 'weir';
 const DATABASE = 'postgres';
 const START_MS = 60_000;
 
+/**
+ * Becomes the server. Where whoever started it ends without a word, however that comes, standard input ends too: then the server is stopped, and
+ * its directory removed.
+ */
+const STOPPED_WITH_US = `
+exec 3<&0
+( read -r word <&3 || { kill -QUIT $$; while kill -0 $$ 2>/dev/null; do sleep 0.1; done; rm -rf "$0"; } ) &
+exec "$@" </dev/null 3<&-
+`;
+
 export class PostgresServer {
   readonly port: number;
   readonly password: string;
@@ -104,11 +114,13 @@ export class PostgresServer {
 
   /** Starts it, again where it was stopped before; returns when it answers. */
   async run(): Promise<void> {
-    const child = spawn(join(POSTGRES as string, 'postgres'), ['-D', this.#data, ...this.#settings], {
+    const command = [join(POSTGRES as string, 'postgres'), '-D', this.#data, ...this.#settings];
+    const child = spawn('sh', ['-c', STOPPED_WITH_US, this.#directory, ...command], {
       ...this.#identity,
-      cwd: this.#directory,
-      stdio: ['ignore', 'ignore', 'pipe'],
+      cwd: tmpdir(),
+      stdio: ['pipe', 'ignore', 'pipe'],
     });
+    child.stdin?.on('error', () => {});
     this.#process = child;
     child.stderr?.on('data', (text: Buffer) => {
       this.#log = (this.#log + text.toString()).slice(-10_000);
@@ -132,6 +144,7 @@ export class PostgresServer {
     this.#process = null;
     if (child === null || child.exitCode !== null) return;
     const gone = new Promise((resolve) => child.once('exit', resolve));
+    child.stdin?.end('stopped\n');
     child.kill('SIGQUIT');
     await gone;
   }
