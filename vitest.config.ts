@@ -36,7 +36,7 @@ export default defineConfig({
           name: 'browser',
           include: ['e2e/browser/*.test.ts'],
           pool: 'forks',
-          testTimeout: 120_000,
+          testTimeout: 240_000,
           hookTimeout: 180_000,
           poolOptions: { forks: { singleFork: true } },
         },
