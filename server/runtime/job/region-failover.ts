@@ -83,12 +83,12 @@ export class RegionFailover {
     const delayMs = this.#job.count(error, this.#scope());
     if (delayMs === null) return null;
     this.#delayMs = delayMs;
-    this.#work ??= this.#restartAll();
+    this.#work ??= this.#restartFailed();
     return null;
   }
 
   /** One set after the other, until none is left. */
-  async #restartAll(): Promise<void> {
+  async #restartFailed(): Promise<void> {
     let point: RestorePoint | null = null;
     while (this.#failed.size > 0) {
       await this.#delay();
