@@ -15,7 +15,7 @@ import { CorruptState } from './storage-error.ts';
 
 export const METADATA = '_metadata';
 const FORMAT = 'weir-checkpoint';
-const VERSION = 1;
+const VERSION = 2;
 
 export interface CheckpointVertex {
   readonly id: string;

@@ -12,6 +12,8 @@ export class Pieces {
   #used = 0;
   /** Where in `#gathered` the piece begins that is not among the pieces yet. */
   #from = 0;
+  /** Where in it those bytes begin that are not part of the checksum yet. */
+  #unsummed = 0;
   #length = 0;
   #crc32 = 0;
 
@@ -20,8 +22,9 @@ export class Pieces {
     return this.#length;
   }
 
-  /** Of all pieces that were taken. */
+  /** Of all bytes added. */
   get crc32(): number {
+    this.#sum();
     return this.#crc32;
   }
 
@@ -31,6 +34,7 @@ export class Pieces {
     if (bytes.length >= SHORT_BYTES) {
       this.#flush();
       this.#pieces.push(bytes);
+      this.#crc32 = crc32(bytes, this.#crc32);
       return;
     }
     if (this.#used + bytes.length > this.#gathered.length) {
@@ -38,6 +42,7 @@ export class Pieces {
       this.#gathered = new Uint8Array(GATHERED_BYTES);
       this.#used = 0;
       this.#from = 0;
+      this.#unsummed = 0;
     }
     this.#gathered.set(bytes, this.#used);
     this.#used += bytes.length;
@@ -47,7 +52,6 @@ export class Pieces {
   take(): readonly Uint8Array[] {
     const pieces = this.#pieces;
     this.#pieces = [];
-    for (const piece of pieces) this.#crc32 = crc32(piece, this.#crc32);
     return pieces;
   }
 
@@ -58,8 +62,16 @@ export class Pieces {
   }
 
   #flush(): void {
+    this.#sum();
     if (this.#used === this.#from) return;
     this.#pieces.push(this.#gathered.subarray(this.#from, this.#used));
     this.#from = this.#used;
+  }
+
+  /** Short runs are summed many at a time, unless somebody asks in between. */
+  #sum(): void {
+    if (this.#used === this.#unsummed) return;
+    this.#crc32 = crc32(this.#gathered.subarray(this.#unsummed, this.#used), this.#crc32);
+    this.#unsummed = this.#used;
   }
 }

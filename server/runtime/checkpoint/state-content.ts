@@ -5,7 +5,7 @@ import { inPortions } from '#engine/state/keyed-blocks.ts';
 import type { Eventually } from '#engine/state/keyed-state.ts';
 import type { OwnSnapshot, TakenSnapshot } from '#engine/state/snapshot.ts';
 import { Pieces } from './pieces.ts';
-import { digestOf, encodeIndex, encodeOwn, OWN, type Section } from './state-file.ts';
+import { checksumsOf, encodeIndex, encodeOwn, OWN, type Section } from './state-file.ts';
 import type { OperatorEntry, StateFile } from './state-handle.ts';
 import { PORTION_BYTES, type WrittenState } from './written-state.ts';
 
@@ -105,8 +105,9 @@ export class StateContent {
       return { group, length, digest, extents };
     }
     const extents = [{ file: 0, offset: file.length, length: bytes.length }];
+    const before = file.crc32;
     file.add(bytes);
-    return { group, length: bytes.length, digest: digestOf(bytes), extents };
+    return { group, length: bytes.length, digest: checksumsOf(before, file.crc32), extents };
   }
 
   #addIndex({ id, own, sections }: Written, fileOf: (checkpoint: number) => number): OperatorEntry {

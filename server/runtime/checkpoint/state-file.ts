@@ -26,6 +26,7 @@ export interface Section {
   /** Key group, or `OWN`. */
   readonly group: number;
   readonly length: number;
+  /** What its bytes are compared with when they are read: `digestOf`, or `checksumsOf`. */
   readonly digest: Uint8Array;
   readonly extents: readonly Extent[];
 }
@@ -34,11 +35,31 @@ export interface Section {
 export const OWN = -1;
 const DIGEST_BYTES = 16;
 const CRC_BYTES = 4;
+const LITTLE_ENDIAN = true;
 const TWO_32 = 2 ** 32;
 
 /** Tells bytes apart: the first half of their SHA-256. */
 export function digestOf(bytes: Uint8Array): Uint8Array {
   return hash('sha256', bytes, 'buffer').subarray(0, DIGEST_BYTES);
+}
+
+/**
+ * The same for bytes that nobody will compare with others: the checksum of the file in front of them, and with them. It comes with that of the
+ * whole file, where a digest would cost twice as much again.
+ */
+export function checksumsOf(before: number, after: number): Uint8Array {
+  const view = new DataView(new ArrayBuffer(2 * CRC_BYTES));
+  view.setUint32(0, before, LITTLE_ENDIAN);
+  view.setUint32(CRC_BYTES, after, LITTLE_ENDIAN);
+  return new Uint8Array(view.buffer);
+}
+
+/** Whether these are the bytes that the section was written with. */
+export function isIntact(bytes: Uint8Array, { digest, length }: Pick<Section, 'digest' | 'length'>): boolean {
+  if (bytes.length !== length) return false;
+  if (digest.length === DIGEST_BYTES) return sameBytes(digestOf(bytes), digest);
+  const view = new DataView(digest.buffer, digest.byteOffset, digest.byteLength);
+  return crc32(bytes, view.getUint32(0, LITTLE_ENDIAN)) === view.getUint32(CRC_BYTES, LITTLE_ENDIAN);
 }
 
 export function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
@@ -73,7 +94,7 @@ export function encodeIndex(sections: readonly Section[]): Uint8Array {
   }
   const index = new Uint8Array(to.length + CRC_BYTES);
   index.set(to.written());
-  new DataView(index.buffer).setUint32(to.length, crc32(to.written()), true);
+  new DataView(index.buffer).setUint32(to.length, crc32(to.written()), LITTLE_ENDIAN);
   return index;
 }
 
@@ -81,7 +102,7 @@ export function encodeIndex(sections: readonly Section[]): Uint8Array {
 export function decodeIndex(bytes: Uint8Array, where: string): Section[] {
   const body = bytes.subarray(0, Math.max(0, bytes.length - CRC_BYTES));
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  if (bytes.length < CRC_BYTES || crc32(body) !== view.getUint32(body.length, true)) {
+  if (bytes.length < CRC_BYTES || crc32(body) !== view.getUint32(body.length, LITTLE_ENDIAN)) {
     throw new CorruptState(`${where}: the index is damaged (its checksum is wrong).`);
   }
   const from = new ByteReader(body);

@@ -5,7 +5,7 @@ import type { KeyedBlock } from '#engine/state/keyed-blocks.ts';
 import { EMPTY_SNAPSHOT, type OperatorSnapshot, type RestoredSnapshot } from '#engine/state/snapshot.ts';
 import type { ByteRange, Disk } from './disk.ts';
 import { contentOf, diskCode } from './disk.ts';
-import { decodeIndex, decodeOwn, digestOf, OWN, type Section, sameBytes } from './state-file.ts';
+import { decodeIndex, decodeOwn, isIntact, OWN, type Section } from './state-file.ts';
 import {
   filesOf,
   type OperatorEntry,
@@ -120,7 +120,7 @@ class SubtaskFiles {
     return decodeIndex(index as Uint8Array, `State of ${this.#who} in ${path} at byte ${entry.offset}`);
   }
 
-  /** The bytes of these sections, compared with their digests. */
+  /** The bytes of these sections, compared with what is known of them. */
   async read(sections: readonly Section[]): Promise<Uint8Array[]> {
     const needed = this.#files.map((): ByteRange[] => []);
     for (const { extents } of sections) for (const extent of extents) needed[extent.file]?.push(extent);
@@ -132,7 +132,7 @@ class SubtaskFiles {
     const all: Uint8Array[] = [];
     for (const section of sections) {
       const bytes = join(section, contents);
-      if (!sameBytes(digestOf(bytes), section.digest)) {
+      if (!isIntact(bytes, section)) {
         throw await culprit(this.#disk, this.#root, this.#files, section, this.#who);
       }
       all.push(bytes);
