@@ -34,16 +34,27 @@ describe('rows as bytes', () => {
         whole: 2 ** 31 - 1,
         yes: false,
         at: -1,
-        text: 'x'.repeat(1000),
+        text: 'ÿ'.repeat(1000),
         note: null,
         payload: new Uint8Array(5000).fill(7),
         more: null,
+      },
+      {
+        number: 0.1,
+        maybe: 1e-300,
+        whole: 0,
+        yes: true,
+        at: 0,
+        text: `${'x'.repeat(63)}ÿ`,
+        note: 'Ā'.repeat(8200),
+        payload: Uint8Array.of(1),
+        more: Uint8Array.of(),
       },
     ];
     const writer = new ByteWriter();
     for (const row of rows) writeRow(All, row, writer);
     const reader = new ByteReader(writer.done());
-    expect([readRow(All, reader), readRow(All, reader)]).toEqual(rows);
+    expect(rows.map(() => readRow(All, reader))).toEqual(rows);
     expect(reader.more).toBe(false);
   });
 });

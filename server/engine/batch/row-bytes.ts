@@ -1,8 +1,10 @@
-/** Rows and numbers as bytes, for state that is taken along: little endian, strings as UTF-16 (lone surrogates stay what they are). */
+/** Rows and numbers as bytes, for state that is taken along: little endian, strings as Latin-1 or UTF-16 (lone surrogates stay what they are). */
 
 import type { Schema } from './schema.ts';
 
 const START_BYTES = 256;
+/** The largest unit of a string that one byte holds. */
+const LATIN_1 = 255;
 
 export class ByteWriter {
   #bytes = new Uint8Array(START_BYTES);
@@ -29,10 +31,23 @@ export class ByteWriter {
     this.#view.setFloat64(at, value, true);
   }
 
+  /** One byte per unit where that is enough, else two; the lowest bit of the length says which. */
   text(value: string): void {
-    this.u32(value.length);
-    const at = this.#room(2 * value.length);
-    for (let i = 0; i < value.length; i++) this.#view.setUint16(at + 2 * i, value.charCodeAt(i), true);
+    const { length } = value;
+    let units = 0;
+    for (let i = 0; i < length; i++) units |= value.charCodeAt(i);
+    const wide = units > LATIN_1;
+    this.#varint(length * 2 + (wide ? 1 : 0));
+    const at = this.#room(wide ? length * 2 : length);
+    if (wide) for (let i = 0; i < length; i++) this.#view.setUint16(at + 2 * i, value.charCodeAt(i), true);
+    else for (let i = 0; i < length; i++) this.#bytes[at + i] = value.charCodeAt(i);
+  }
+
+  /** A whole number from 0 to 2^32 - 1, in 1 to 5 bytes. */
+  #varint(value: number): void {
+    let rest = value;
+    for (; rest > 127; rest >>>= 7) this.u8((rest & 127) | 128);
+    this.u8(rest);
   }
 
   bytes(value: Uint8Array): void {
@@ -107,10 +122,21 @@ export class ByteReader {
   }
 
   text(): string {
-    const length = this.u32();
+    const header = this.#varint();
+    const wide = (header & 1) === 1;
     let text = '';
-    for (let i = 0; i < length; i++) text += String.fromCharCode(this.#view.getUint16(this.#skip(2), true));
+    for (let i = header >>> 1; i > 0; i--)
+      text += String.fromCharCode(wide ? this.#view.getUint16(this.#skip(2), true) : this.u8());
     return text;
+  }
+
+  #varint(): number {
+    let value = 0;
+    for (let shift = 0; ; shift += 7) {
+      const byte = this.u8();
+      value |= (byte & 127) << shift;
+      if (byte < 128) return value >>> 0;
+    }
   }
 
   bytes(): Uint8Array {

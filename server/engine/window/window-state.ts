@@ -15,7 +15,7 @@ import type { ContentsCut, TimelyContents } from './timely-contents.ts';
 
 /**
  * Of each key group: how far in time its windows have fired, which is no single instant where subtasks go by clocks of their own; then the
- * entries: number of the slice, key, contents.
+ * entries: whether it is of the same slice as the one before (or `OTHER_SLICE` and the slice's number), key, contents.
  */
 export function saveWindows(
   panes: Panes,
@@ -55,7 +55,9 @@ interface OpenWindows {
 }
 
 function* writeOneByOne({ runs, keyOf, kept, maxParallelism, firedUntil }: OpenWindows, cut: ContentsCut): KeyedBlocks {
-  const groups: (ByteWriter | undefined)[] = new Array(maxParallelism).fill(undefined);
+  const groups: ({ readonly bytes: ByteWriter; slice: number } | undefined)[] = new Array(maxParallelism).fill(
+    undefined,
+  );
   let written = 0;
   for (const { slice, first, end } of runs) {
     for (let slot = first; slot < end; slot++) {
@@ -63,26 +65,28 @@ function* writeOneByOne({ runs, keyOf, kept, maxParallelism, firedUntil }: OpenW
       const group = kept.group(code, maxParallelism);
       let to = groups[group];
       if (to === undefined) {
-        to = new ByteWriter();
-        to.f64(firedUntil(group));
+        to = { bytes: new ByteWriter(), slice: NONE };
+        to.bytes.f64(firedUntil(group));
         groups[group] = to;
       }
-      to.f64(slice);
-      kept.save(code, to);
-      cut.take(slot, to);
+      to.bytes.u8(to.slice === slice ? SAME_SLICE : OTHER_SLICE);
+      if (to.slice !== slice) to.bytes.f64(slice);
+      to.slice = slice;
+      kept.save(code, to.bytes);
+      cut.take(slot, to.bytes);
       if (++written % PORTION === 0) yield;
     }
   }
-  for (const [group, to] of groups.entries()) if (to !== undefined) yield [group, to.written()];
+  for (const [group, to] of groups.entries()) if (to !== undefined) yield [group, to.bytes.written()];
 }
 
 /** The same bytes, a run at a time, into memory that is about as large as it has to be. */
 function* writeNumbers({ runs, keyOf, kept, maxParallelism, firedUntil }: OpenWindows, cut: NumberCut): KeyedBlocks {
   const slots = runs.reduce((sum, { first, end }) => sum + end - first, 0);
-  const expected = Math.ceil((slots / maxParallelism) * ROOM_MORE) * (F64_BYTES * (1 + cut.width) + KEY_BYTES);
+  const expected = Math.ceil((slots / maxParallelism) * ROOM_MORE) * (F64_BYTES * cut.width + KEY_BYTES);
   const groups: (GroupBytes | undefined)[] = new Array(maxParallelism).fill(undefined);
   const begin = (group: number): GroupBytes => {
-    const begun = { view: new DataView(new ArrayBuffer(F64_BYTES + expected)), at: F64_BYTES };
+    const begun = { view: new DataView(new ArrayBuffer(F64_BYTES + expected)), at: F64_BYTES, slice: NONE };
     begun.view.setFloat64(0, firedUntil(group), LITTLE_ENDIAN);
     groups[group] = begun;
     return begun;
@@ -104,6 +108,8 @@ function* writeNumbers({ runs, keyOf, kept, maxParallelism, firedUntil }: OpenWi
 interface GroupBytes {
   view: DataView;
   at: number;
+  /** Of the last entry. */
+  slice: number;
 }
 
 /** Places of the keys of a run. */
@@ -129,11 +135,15 @@ function putRun(
     const to = groups[group] ?? begin(group);
     let { at } = to;
     // Keys are written word by word: what is too much is written over.
-    const end = at + F64_BYTES * (1 + width) + bytes;
+    const end = at + 1 + (to.slice === slice ? 0 : F64_BYTES) + bytes + F64_BYTES * width;
     if (end + WORD_BYTES > to.view.byteLength) to.view = grown(to.view, end + WORD_BYTES);
     const { view } = to;
-    view.setFloat64(at, slice, LITTLE_ENDIAN);
-    at += F64_BYTES;
+    view.setUint8(at++, to.slice === slice ? SAME_SLICE : OTHER_SLICE);
+    if (to.slice !== slice) {
+      view.setFloat64(at, slice, LITTLE_ENDIAN);
+      at += F64_BYTES;
+      to.slice = slice;
+    }
     for (let k = place + HEAD_WORDS, last = at + bytes; at < last; k++, at += WORD_BYTES)
       view.setInt32(at, words[k] as number, LITTLE_ENDIAN);
     at = end - F64_BYTES * width;
@@ -151,8 +161,12 @@ function grown({ buffer, byteLength }: DataView, least: number): DataView {
 /** Key groups are about equally large: so much more is made room for than they would be if they were. */
 const ROOM_MORE = 1.1;
 /** What a key is taken to need. */
-const KEY_BYTES = 40;
+const KEY_BYTES = 24;
 const F64_BYTES = 8;
+/** Before the first entry. */
+const NONE = Number.NaN;
+const SAME_SLICE = 0;
+const OTHER_SLICE = 1;
 const LITTLE_ENDIAN = true;
 
 /** How far the windows of each key group of these have fired. */
@@ -171,8 +185,9 @@ export function loadWindows(
   for (const [, bytes] of blocks) {
     const from = new ByteReader(bytes);
     const firedUntil = from.f64();
+    let slice = NONE;
     while (from.more) {
-      const slice = from.f64();
+      if (from.u8() === OTHER_SLICE) slice = from.f64();
       const code = keys.load(from);
       panes.reserveKeys(code + 1);
       contents.load(panes.slot(paneOf(slice, code, firedUntil), code), from);
