@@ -44,7 +44,7 @@ export async function* inPortions(
 /** All of it without a break; later only where something has to be waited for. */
 export function atOnce(taken: Eventually<TakenSnapshot>): Eventually<OperatorSnapshot> {
   if (taken instanceof Promise) return taken.then(atOnce);
-  const { keyed, ...own } = taken;
+  const { keyed, written: _, ...own } = taken;
   return 'next' in keyed ? gather(keyed, own, []) : { ...own, keyed };
 }
 

@@ -30,6 +30,8 @@ export interface OperatorSnapshot extends OwnSnapshot {
 /** The moment is fixed; the key groups, if there is much of them, are still to be taken, or given up. */
 export interface TakenSnapshot extends OwnSnapshot {
   readonly keyed: readonly KeyedBlock[] | KeyedBlocks;
+  /** Nobody looks at its blocks any more: they are where they were to go. Not called where that fails. Absent: it does not matter. */
+  readonly written?: () => void;
 }
 
 /** What a subtask goes on from: large state comes bit by bit. */

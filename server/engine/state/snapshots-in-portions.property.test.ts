@@ -137,7 +137,7 @@ describe.each(Object.entries(OPERATORS))('%s', (_name, build) => {
         giveUp(taken.shift()?.later.keyed as KeyedBlocks);
         for (const one of taken) {
           go(one);
-          const { keyed: _, ...own } = one.later;
+          const { keyed: _, written: __, ...own } = one.later;
           expect(bytesOf({ ...own, keyed: one.blocks })).toEqual(bytesOf(one.whole));
         }
         expect(bytesOf(later.harness.snapshot())).toEqual(bytesOf(at.harness.snapshot()));
@@ -179,7 +179,7 @@ describe('state whose records lie in a store', () => {
         giveUp(taken.shift()?.later.keyed as KeyedBlocks);
         for (const one of taken) {
           await go(one);
-          const { keyed: _, ...own } = one.later;
+          const { keyed: _, written: __, ...own } = one.later;
           expect(bytesOf({ ...own, keyed: one.blocks })).toEqual(bytesOf(one.whole));
         }
         store.catchUp();

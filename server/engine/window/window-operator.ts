@@ -19,6 +19,7 @@ import type { KeyedBlock } from '../state/keyed-blocks.ts';
 import type { TakenSnapshot } from '../state/snapshot.ts';
 import { Agenda } from './agenda.ts';
 import type { AlignedWindows } from './assigners.ts';
+import { BlockMemory } from './block-memory.ts';
 import type { WindowContents } from './contents.ts';
 import { KeyCodes } from './key-codes.ts';
 import { LateRows, type LateSettings } from './late-rows.ts';
@@ -65,6 +66,7 @@ export class WindowOperator extends Operator {
   readonly panes: Panes;
   readonly #agenda: Agenda;
   readonly #merged: MergedSlices;
+  readonly #blockMemory = new BlockMemory();
   /** In event time that of the input, in processing time the last millisecond that is over. */
   #watermark = NO_WATERMARK;
   /** Earliest watermark at which a window fires or a slice is cleaned up. */
@@ -162,8 +164,8 @@ export class WindowOperator extends Operator {
       if (this.#eventTime) return Math.max(fired, restored);
       return overdue ? restored : fired;
     };
-    const keyed = saveWindows(this.panes, this.#keys, this.contents, maxParallelism, firedUntil);
-    return { watermark: this.#eventTime ? fired : this.inputWatermark, operator: {}, keyed };
+    const saved = saveWindows(this.panes, this.#keys, this.contents, maxParallelism, firedUntil, this.#blockMemory);
+    return { watermark: this.#eventTime ? fired : this.inputWatermark, operator: {}, ...saved };
   }
 
   /** How far windows have fired has to be known of all groups before the first is taken over. */
@@ -202,7 +204,9 @@ export class WindowOperator extends Operator {
   }
 
   override get stateBytes(): number {
-    return this.contents.bytes + this.panes.index.byteLength + this.panes.keyOf.byteLength + this.#keys.size;
+    const { contents, panes } = this;
+    const held = contents.bytes + panes.index.byteLength + panes.keyOf.byteLength;
+    return held + this.#keys.size + this.#blockMemory.bytes;
   }
 
   /** An `OpenWindowsQuery` gets an `OpenWindowsAnswer`. */

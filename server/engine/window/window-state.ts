@@ -6,6 +6,8 @@
 import { ByteReader, ByteWriter } from '../batch/row-bytes.ts';
 import type { KeyedBlock, KeyedBlocks } from '../state/keyed-blocks.ts';
 import { PORTION } from '../state/portions.ts';
+import type { TakenSnapshot } from '../state/snapshot.ts';
+import type { BlockMemory } from './block-memory.ts';
 import type { WindowContents } from './contents.ts';
 import { HEAD_WORDS, type KeyBytes, WORD_BYTES } from './key-bytes.ts';
 import type { KeptKeys, KeyCodes } from './key-codes.ts';
@@ -23,18 +25,23 @@ export function saveWindows(
   contents: TimelyContents,
   maxParallelism: number,
   firedUntil: (group: number) => number,
-): KeyedBlocks {
+  memory: BlockMemory,
+): Pick<TakenSnapshot, 'keyed' | 'written'> {
   const runs = [...panes.all()].flatMap((pane) =>
     [...panes.ranges(pane)].map(([first, end]) => ({ slice: pane.number, first, end })),
   );
   const keyOf = panes.keyOf.slice();
   const kept = keys.keep(keyOf);
   const cut = contents.cut(runs.map(({ first, end }) => [first, end]));
-  return write();
+  const taken: (readonly [group: number, memory: ArrayBuffer])[] = [];
+  const written = (): void => {
+    for (const [group, buffer] of taken.splice(0)) memory.give(group, buffer);
+  };
+  return { keyed: write(), written };
 
   function* write(): KeyedBlocks {
     try {
-      const windows = { runs, keyOf, kept, maxParallelism, firedUntil };
+      const windows = { runs, keyOf, kept, maxParallelism, firedUntil, memory, taken };
       yield* cut instanceof NumberCut ? writeNumbers(windows, cut) : writeOneByOne(windows, cut);
     } finally {
       contents.end(cut);
@@ -52,6 +59,9 @@ interface OpenWindows {
   readonly kept: KeptKeys;
   readonly maxParallelism: number;
   readonly firedUntil: (group: number) => number;
+  readonly memory: BlockMemory;
+  /** Of it, what blocks lie in that were given away. */
+  readonly taken: (readonly [group: number, memory: ArrayBuffer])[];
 }
 
 function* writeOneByOne({ runs, keyOf, kept, maxParallelism, firedUntil }: OpenWindows, cut: ContentsCut): KeyedBlocks {
@@ -81,12 +91,15 @@ function* writeOneByOne({ runs, keyOf, kept, maxParallelism, firedUntil }: OpenW
 }
 
 /** The same bytes, a run at a time, into memory that is about as large as it has to be. */
-function* writeNumbers({ runs, keyOf, kept, maxParallelism, firedUntil }: OpenWindows, cut: NumberCut): KeyedBlocks {
+function* writeNumbers(
+  { runs, keyOf, kept, maxParallelism, firedUntil, memory, taken }: OpenWindows,
+  cut: NumberCut,
+): KeyedBlocks {
   const slots = runs.reduce((sum, { first, end }) => sum + end - first, 0);
   const expected = Math.ceil((slots / maxParallelism) * ROOM_MORE) * (F64_BYTES * cut.width + KEY_BYTES);
   const groups: (GroupBytes | undefined)[] = new Array(maxParallelism).fill(undefined);
   const begin = (group: number): GroupBytes => {
-    const begun = { view: new DataView(new ArrayBuffer(F64_BYTES + expected)), at: F64_BYTES, slice: NONE };
+    const begun = { view: new DataView(memory.take(group, F64_BYTES + expected)), at: F64_BYTES, slice: NONE };
     begun.view.setFloat64(0, firedUntil(group), LITTLE_ENDIAN);
     groups[group] = begun;
     return begun;
@@ -100,13 +113,16 @@ function* writeNumbers({ runs, keyOf, kept, maxParallelism, firedUntil }: OpenWi
     portion = 0;
     yield;
   }
-  for (const [group, to] of groups.entries())
-    if (to !== undefined) yield [group, new Uint8Array(to.view.buffer, 0, to.at)];
+  for (const [group, to] of groups.entries()) {
+    if (to === undefined) continue;
+    taken.push([group, to.view.buffer]);
+    yield [group, new Uint8Array(to.view.buffer, 0, to.at)];
+  }
 }
 
 /** The bytes of a key group, up to `at`. */
 interface GroupBytes {
-  view: DataView;
+  view: DataView<ArrayBuffer>;
   at: number;
   /** Of the last entry. */
   slice: number;
@@ -152,7 +168,7 @@ function putRun(
   }
 }
 
-function grown({ buffer, byteLength }: DataView, least: number): DataView {
+function grown({ buffer, byteLength }: DataView, least: number): DataView<ArrayBuffer> {
   const bytes = new Uint8Array(Math.max(least, Math.ceil(byteLength * 1.5)));
   bytes.set(new Uint8Array(buffer));
   return new DataView(bytes.buffer);

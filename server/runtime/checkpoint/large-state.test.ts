@@ -30,7 +30,13 @@ const blocksOf = (state: Uint8Array, bytes = BLOCK_BYTES): KeyedBlock[] =>
 interface Told {
   given: number;
   ended: boolean;
+  /** The disk has all of it. */
+  onDisk: boolean;
+  /** Whoever gave the blocks was told that they are where they were to go. */
+  written: boolean;
 }
+
+const NOTHING: Told = { given: 0, ended: false, onDisk: false, written: false };
 
 function* oneByOne(blocks: readonly KeyedBlock[], told: Told): KeyedBlocks {
   try {
@@ -49,18 +55,23 @@ async function taskOf(name: string, incremental: boolean) {
   const disk = new NodeDisk();
   await disk.makeDirectory(`${root}/shared`);
   const subtask = { vertex: 0, index: 0 };
-  const told: Told = { given: 0, ended: false };
+  const told: Told = { ...NOTHING };
   let begunAt = -1;
   const watched: Disk = Object.assign(Object.create(disk) as Disk, {
-    write: (...[path, pieces]: Parameters<Disk['write']>) => {
+    write: async (...[path, pieces]: Parameters<Disk['write']>) => {
       begunAt = told.given;
-      return disk.write(path, pieces);
+      await disk.write(path, pieces);
+      told.onDisk = true;
     },
   });
   const writer = new StateWriter({ disk: watched, root, subtask, incremental, seed: 5, pause: async () => {} });
   const write = (checkpoint: number, blocks: readonly KeyedBlock[], pause?: () => Promise<void>) => {
-    Object.assign(told, { given: 0, ended: false });
-    const snapshot = { watermark: 7, operator: {}, keyed: oneByOne(blocks, told) };
+    Object.assign(told, NOTHING);
+    const written = (): void => {
+      expect(told.onDisk).toBe(true);
+      told.written = true;
+    };
+    const snapshot = { watermark: 7, operator: {}, keyed: oneByOne(blocks, told), written };
     return writer.write({ checkpoint, kind: 'checkpoint' }, [{ operator: OPERATOR, snapshot }], pause);
   };
   const stateOf = (handle: SubtaskStateHandle) => ({ operator: OPERATOR, name: 'keep', root, subtasks: [handle] });
@@ -71,7 +82,7 @@ describe('state that comes block by block', () => {
   it('CS28 is on its way to the disk before all of it has been made, and is read again bit by bit, a part at a time', async () => {
     const { root, disk, write, told, stateOf, begunAt } = await taskOf('whole', false);
     const handle = await write(1, blocksOf(STATE));
-    expect(told).toEqual({ given: BLOCKS, ended: true });
+    expect(told).toEqual({ given: BLOCKS, ended: true, onDisk: true, written: true });
     expect(begunAt()).toBeGreaterThan(0);
     expect(begunAt()).toBeLessThan(6);
     expect(await damageOf(disk, root, handle.file)).toBeNull();
@@ -93,7 +104,7 @@ describe('state that comes block by block', () => {
       if (told.given > 10) throw new Error('Nobody wants it.');
     };
     await expect(write(1, blocksOf(STATE), pause)).rejects.toThrow('Nobody wants it.');
-    expect(told.ended).toBe(true);
+    expect(told).toMatchObject({ ended: true, written: false });
     expect(told.given).toBeLessThan(BLOCKS);
     expect(await disk.list(`${root}/chk-1`)).toEqual([]);
   });

@@ -30,6 +30,7 @@ export class StateContent {
   readonly #state: WrittenState | null;
   readonly #pause: () => Promise<void>;
   readonly #file = new Pieces();
+  readonly #taken: TakenSnapshot[] = [];
   operators: readonly OperatorEntry[] = [];
   /** Older files that hold parts of the state. */
   shared: readonly StateFile[] = [];
@@ -51,6 +52,11 @@ export class StateContent {
 
   get crc32(): number {
     return this.#file.crc32;
+  }
+
+  /** All of it is on the disk: nothing of what `pieces` gave is needed any more. */
+  written(): void {
+    for (const { written } of this.#taken) written?.();
   }
 
   /** To be written one behind the other. */
@@ -82,7 +88,9 @@ export class StateContent {
     // What an operator has of its own may be known only when the last barrier has come.
     const written: Written[] = [];
     for (const [i, { operator, snapshot, besides }] of this.#parts.entries()) {
-      const { watermark, operator: lists } = await snapshot;
+      const taken = await snapshot;
+      this.#taken.push(taken);
+      const { watermark, operator: lists } = taken;
       const own = { watermark, operator: { ...lists, ...(await besides) } };
       const section = await this.#section(operator, OWN, encodeOwn(own));
       written.push({ id: operator, own, sections: [section, ...(all[i] as Section[])] });

@@ -83,6 +83,7 @@ export class StateWriter {
     } finally {
       await content.return();
     }
+    file.written();
     const { operators, shared, bytes, crc32, full } = file;
     const written: StateFile = { path, bytes, crc32 };
     if (state !== null) {
