@@ -4,7 +4,7 @@ import { Random } from '#base/random.ts';
 import type { JobGraph } from '#engine/graph/job-graph.ts';
 import { SimulatedDisk } from '#testing/simulated-disk.ts';
 import { CheckpointingJob, OPERATOR, processNamed, readAll, statesAt } from '#testing/stored-checkpoints.ts';
-import type { CompletedCheckpoint } from './checkpoint-metadata.ts';
+import { type CompletedCheckpoint, METADATA } from './checkpoint-metadata.ts';
 import type { Disk } from './disk.ts';
 import { planRestore } from './restore-plan.ts';
 import { disposeSavepoint, listSavepoints, openSavepoint } from './savepoints.ts';
@@ -48,6 +48,23 @@ describe('savepoints and where a job begins', () => {
         expect((await listSavepoints(disk, '/before')).map((one) => one.path)).toEqual(mode === 'claim' ? [] : [path]);
       });
     }
+  });
+
+  it('CS30 what another version of Weir wrote in another format is refused by its name and that of the format, and left as it is', async () => {
+    await onDisk(async (disk) => {
+      const job = await CheckpointingJob.open(disk);
+      const { path } = await job.take(1);
+      await job.store.close();
+      const file = `${path}/${METADATA}`;
+      const { version, ...rest } = JSON.parse(new TextDecoder().decode(await disk.read(file)));
+      const older = new TextEncoder().encode(JSON.stringify({ ...rest, version: version - 1 }));
+      await disk.remove(file);
+      await disk.write(file, [older]);
+      const refused = `${file} has format weir-checkpoint ${version - 1}; this version of Weir reads weir-checkpoint ${version}. Resume with the version that wrote it.`;
+      await expect(openSavepoint(disk, path)).rejects.toThrow(refused);
+      await expect(CheckpointingJob.open(disk, { process: processNamed('2') })).rejects.toThrow(refused);
+      expect(await disk.read(file)).toEqual(older);
+    });
   });
 
   it('CS15 a claimed checkpoint of another job takes along only files that no other one needs', async () => {
