@@ -112,10 +112,16 @@ export function encodeMetadata(content: CheckpointContent, origin: Origin | null
     enumerators: Object.fromEntries(enumerators),
     origin,
   };
-  const checksum = crc32(JSON.stringify(checkpoint));
+  const checksum = checksumOf(VERSION, checkpoint);
   return new TextEncoder().encode(
     `${JSON.stringify({ format: FORMAT, version: VERSION, crc32: checksum, checkpoint }, null, 1)}\n`,
   );
+}
+
+/** A damaged file must not look like one of another version: the checksum begins with that. The first version's did not. */
+function checksumOf(version: unknown, checkpoint: unknown): number {
+  const begun = typeof version === 'number' && version > 1 ? version >>> 0 : 0;
+  return crc32(JSON.stringify(checkpoint), begun);
 }
 
 /** `path`: of the file, for errors. Throws `CorruptState` where it is damaged, another error where it is of another format. */
@@ -126,7 +132,7 @@ export function decodeMetadata(bytes: Uint8Array, path: string): { content: Chec
   } catch (error) {
     throw new CorruptState(`${path} is damaged (it is no JSON).`, { cause: error });
   }
-  if (read?.checkpoint === undefined || crc32(JSON.stringify(read.checkpoint)) !== read.crc32) {
+  if (read?.checkpoint === undefined || checksumOf(read.version, read.checkpoint) !== read.crc32) {
     throw new CorruptState(`${path} is damaged (its checksum is wrong).`);
   }
   // It was never called anything else.

@@ -1,10 +1,11 @@
 import { isDeepStrictEqual } from 'node:util';
+import { crc32 } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import { Random } from '#base/random.ts';
 import type { JobGraph } from '#engine/graph/job-graph.ts';
 import { SimulatedDisk } from '#testing/simulated-disk.ts';
 import { CheckpointingJob, OPERATOR, processNamed, readAll, statesAt } from '#testing/stored-checkpoints.ts';
-import { type CompletedCheckpoint, METADATA } from './checkpoint-metadata.ts';
+import { type CompletedCheckpoint, decodeMetadata, METADATA } from './checkpoint-metadata.ts';
 import type { Disk } from './disk.ts';
 import { planRestore } from './restore-plan.ts';
 import { disposeSavepoint, listSavepoints, openSavepoint } from './savepoints.ts';
@@ -50,17 +51,33 @@ describe('savepoints and where a job begins', () => {
     }
   });
 
+  it('CS4 whichever bit of its frame is another one, `_metadata` is damaged, and never of another format', async () => {
+    await onDisk(async (disk) => {
+      const job = await CheckpointingJob.open(disk);
+      const { path } = await job.take(1);
+      const bytes = await disk.read(`${path}/${METADATA}`);
+      const frame = new TextDecoder().decode(bytes).indexOf('{', 1);
+      expect(frame).toBeGreaterThan(50);
+      for (let bit = 0; bit < 8 * frame; bit++) {
+        const flipped = bytes.slice();
+        flipped[bit >> 3] = (flipped[bit >> 3] as number) ^ (1 << (bit & 7));
+        expect(() => decodeMetadata(flipped, METADATA), `bit ${bit}`).toThrow('is damaged');
+      }
+    });
+  });
+
   it('CS30 what another version of Weir wrote in another format is refused by its name and that of the format, and left as it is', async () => {
     await onDisk(async (disk) => {
       const job = await CheckpointingJob.open(disk);
       const { path } = await job.take(1);
       await job.store.close();
       const file = `${path}/${METADATA}`;
-      const { version, ...rest } = JSON.parse(new TextDecoder().decode(await disk.read(file)));
-      const older = new TextEncoder().encode(JSON.stringify({ ...rest, version: version - 1 }));
+      const { format, version, checkpoint } = JSON.parse(new TextDecoder().decode(await disk.read(file)));
+      const first = { format, version: 1, crc32: crc32(JSON.stringify(checkpoint)), checkpoint };
+      const older = new TextEncoder().encode(JSON.stringify(first));
       await disk.remove(file);
       await disk.write(file, [older]);
-      const refused = `${file} has format weir-checkpoint ${version - 1}; this version of Weir reads weir-checkpoint ${version}. Resume with the version that wrote it.`;
+      const refused = `${file} has format weir-checkpoint 1; this version of Weir reads weir-checkpoint ${version}. Resume with the version that wrote it.`;
       await expect(openSavepoint(disk, path)).rejects.toThrow(refused);
       await expect(CheckpointingJob.open(disk, { process: processNamed('2') })).rejects.toThrow(refused);
       expect(await disk.read(file)).toEqual(older);
