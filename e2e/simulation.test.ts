@@ -9,7 +9,7 @@ import { MAIN } from './weir.ts';
 /** Among them are those that ever failed: 9, 13, 46, 47, 78, 100, 328, 689, 1254, 1429, 1782. */
 const SEEDS = '1..2000';
 /** Those beyond. */
-const KEPT: readonly number[] = [2641, 7116, 9667, 13657, 14991, 17744, 18608, 18928, 19857, 21171];
+const KEPT: readonly number[] = [2641, 7116, 9667, 13657, 14991, 17744, 18608, 18928, 19857, 21171, 39642];
 
 /** What the program says of these seeds; what fails is named, with the command that replays it. */
 async function simulate(seeds: string): Promise<string> {

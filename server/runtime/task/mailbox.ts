@@ -1,6 +1,6 @@
 /** What is to happen to a subtask between two elements, in order (Flink's mailbox). */
 export class Mailbox {
-  readonly #mail: { readonly run: () => void; readonly waits: boolean }[] = [];
+  #mail: { readonly run: () => void; readonly waits: boolean }[] = [];
   readonly #wake: () => void;
 
   constructor(wake: () => void) {
@@ -11,6 +11,11 @@ export class Mailbox {
   post(run: () => void, waits = false): void {
     this.#mail.push({ run, waits });
     this.#wake();
+  }
+
+  /** What has waited until now is not done any more, and nothing behind it waits for it. */
+  dropWaiting(): void {
+    this.#mail = this.#mail.filter(({ waits }) => !waits);
   }
 
   /** Does what may be done. Whether something was done that had waited. */

@@ -173,4 +173,24 @@ describe('a subtask in a checkpoint', () => {
     executor.settle();
     expect(executor.finished).toBe(true);
   });
+
+  it('BA13 a source that is told to finish does so, though barriers wait for credits of a task that has finished', async () => {
+    const sink = new CollectSink();
+    const env = new StreamExecutionEnvironment({ name: 'test', parallelism: 1 });
+    env
+      .fromSource(new NumbersOnDemand(), 'numbers')
+      .rebalance()
+      .sinkTo(sink as Sink, 'out');
+    const executor = new LocalExecutor(env.jobGraph(), { checkpoints: 'exactly-once', channels: 'ring' });
+    executor.control(0, { id: 'a', first: 1, count: 3 });
+    executor.control(0, 'end');
+    executor.settle();
+    await executor.checkpoint();
+    // More than the ring between them holds.
+    for (let i = 0; i < 100; i++) executor.trigger();
+    executor.command({ type: 'checkpoint-complete', checkpoint: 1 });
+    executor.command({ type: 'finish' });
+    executor.settle();
+    expect([executor.finished, sink.committed.length]).toEqual([true, 3]);
+  });
 });

@@ -203,10 +203,14 @@ export class Subtask implements PairConsumer {
 
   /**
    * Takes effect between elements, in order. A checkpoint is triggered between two batches: what comes behind it, splits above all, belongs
-   * behind its barrier.
+   * behind its barrier. One that has not been taken by the end is given up: its barrier may wait for credits of tasks that have finished.
    */
   receive(command: SubtaskCommand): void {
     if (command.type === 'checkpoint') this.#trigger = command.barrier;
+    if (command.type === 'finish') {
+      this.#trigger = null;
+      this.#mailbox.dropWaiting();
+    }
     this.#mailbox.post(() => this.#perform(command), command.type === 'checkpoint');
   }
 
