@@ -56,6 +56,13 @@ module.exports = {
       to: { dependencyTypes: ['core'] },
     },
     {
+      name: 'threads-may-be-terminated',
+      comment: 'what runs in task managers uses #base/files.ts: node:fs/promises may end the process with the thread',
+      severity: 'error',
+      from: { path: '^server/(base|connectors|jobs|runtime)/', pathNot: TEST },
+      to: { path: '^(node:)?fs/promises$' },
+    },
+    {
       name: 'rooms-are-imported-by-name',
       comment: 'across rooms write #room/…, so that one search shows every edge',
       severity: 'error',

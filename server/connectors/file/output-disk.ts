@@ -6,12 +6,10 @@
  * and directories when `makeDirectory` has.
  */
 
-import { closeSync, createReadStream, fsync, openSync, unlinkSync, writeSync } from 'node:fs';
-import { open, readdir, rename, stat, unlink } from 'node:fs/promises';
-import { dirname, resolve } from 'node:path';
-import { promisify } from 'node:util';
+import { closeSync, createReadStream, openSync, unlinkSync, writeSync } from 'node:fs';
 import { crc32 } from 'node:zlib';
-import { makeDirectories } from '#base/directories.ts';
+import { makeSafeDirectories, syncDirectory } from '#base/directories.ts';
+import { fsync, readdir, rename, stat, unlink } from '#base/files.ts';
 
 export interface OutputDisk {
   /** Makes a file, at once. `EEXIST` if the name is taken. */
@@ -41,8 +39,6 @@ export interface OutputFile {
   discard(): void;
 }
 
-const fsyncLater = promisify(fsync);
-
 /** The machine's own. */
 export const nodeDisk: OutputDisk = {
   create(path) {
@@ -51,7 +47,7 @@ export const nodeDisk: OutputDisk = {
       write(bytes) {
         for (let written = 0; written < bytes.length; ) written += writeSync(fd, bytes, written);
       },
-      sync: () => fsyncLater(fd),
+      sync: () => fsync(fd),
       close: () => closeSync(fd),
       discard() {
         closeSync(fd);
@@ -74,31 +70,10 @@ export const nodeDisk: OutputDisk = {
   },
   rename,
   remove: unlink,
-  async makeDirectory(path) {
-    const first = makeDirectories(path);
-    if (first === undefined) return;
-    for (let made = resolve(path); ; made = dirname(made)) {
-      await syncDirectory(dirname(made));
-      if (made === first || made === dirname(made)) return;
-    }
-  },
+  makeDirectory: makeSafeDirectories,
   list: (path) => readdir(path),
   syncDirectory,
 };
-
-async function syncDirectory(path: string): Promise<void> {
-  // There is no such thing on Windows, where a directory cannot be opened: names there are as safe as they get.
-  if (process.platform === 'win32') return;
-  const directory = await open(path, 'r');
-  try {
-    await directory.sync();
-  } catch (error) {
-    // Some file systems cannot sync a directory; its names stand all the same.
-    if (!['EINVAL', 'ENOTSUP'].includes(codeOf(error) ?? '')) throw error;
-  } finally {
-    await directory.close();
-  }
-}
 
 /** Node's code of an error. */
 export function codeOf(error: unknown): string | null {

@@ -1,8 +1,7 @@
 /** The disk of this machine. */
 
-import { access, open, readdir, readFile, rename, rmdir, unlink } from 'node:fs/promises';
-import { dirname, resolve } from 'node:path';
-import { makeDirectories } from '#base/directories.ts';
+import { makeSafeDirectories, syncDirectory } from '#base/directories.ts';
+import { access, close, fsync, open, read, readdir, readFile, rename, rmdir, unlink, writev } from '#base/files.ts';
 import type { ByteRange, Content, Disk } from './disk.ts';
 
 /** Bytes that go to the operating system at a time. */
@@ -16,11 +15,11 @@ export class NodeDisk implements Disk {
     try {
       for await (const group of groups(pieces)) {
         let rest = group;
-        while (rest.length > 0) rest = behind(rest, (await file.writev(rest)).bytesWritten);
+        while (rest.length > 0) rest = behind(rest, (await writev(file, rest)).bytesWritten);
       }
-      await file.sync();
+      await fsync(file);
     } finally {
-      await file.close();
+      await close(file);
     }
   }
 
@@ -37,7 +36,7 @@ export class NodeDisk implements Disk {
         const part = new Uint8Array(length);
         let got = 0;
         while (got < length) {
-          const { bytesRead } = await file.read(part, got, length - got, offset + got);
+          const { bytesRead } = await read(file, part, got, length - got, offset + got);
           if (bytesRead === 0) break;
           got += bytesRead;
         }
@@ -45,7 +44,7 @@ export class NodeDisk implements Disk {
       }
       return parts;
     } finally {
-      await file.close();
+      await close(file);
     }
   }
 
@@ -57,13 +56,8 @@ export class NodeDisk implements Disk {
     return unlink(path);
   }
 
-  async makeDirectory(path: string): Promise<void> {
-    const first = makeDirectories(path);
-    if (first === undefined) return;
-    for (let made = resolve(path); ; made = dirname(made)) {
-      await this.syncDirectory(dirname(made));
-      if (made === first || made === dirname(made)) return;
-    }
+  makeDirectory(path: string): Promise<void> {
+    return makeSafeDirectories(path);
   }
 
   removeDirectory(path: string): Promise<void> {
@@ -74,15 +68,8 @@ export class NodeDisk implements Disk {
     return (await readdir(path)).sort();
   }
 
-  async syncDirectory(path: string): Promise<void> {
-    // There is no such thing on Windows, where a directory cannot be opened: names there are as safe as they get.
-    if (process.platform === 'win32') return;
-    const directory = await open(path, 'r');
-    try {
-      await directory.sync();
-    } finally {
-      await directory.close();
-    }
+  syncDirectory(path: string): Promise<void> {
+    return syncDirectory(path);
   }
 
   async exists(path: string): Promise<boolean> {
