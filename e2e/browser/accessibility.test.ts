@@ -126,6 +126,14 @@ describe('narrow and zoomed', () => {
     await visitor.context.close();
   });
 
+  it('the page that is open is named in the row of pages, also where the row is longer than the screen', async () => {
+    const visitor = await visitors.visit(`${full.url}scaling`, { viewport: { width: 320, height: 640 } });
+    await visitor.live();
+    const current = `document.querySelector('[aria-current=page]').getBoundingClientRect()`;
+    expect(await visitor.read<boolean>(`${current}.left >= 0 && ${current}.right <= innerWidth`)).toBe(true);
+    await visitor.context.close();
+  });
+
   it('everything that can be pressed is at least 24 pixels wide and high, or has that room', async () => {
     const visitor = await visitors.visit(full.url, { viewport: { width: 320, height: 640 } });
     await visitor.live();

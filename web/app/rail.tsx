@@ -1,3 +1,4 @@
+import { useEffect, useRef } from 'react';
 import { NavLink, useLocation } from 'react-router';
 import { useBreakIt } from '../inject/break-it.ts';
 import { Segmented } from '../ui/segmented.tsx';
@@ -23,7 +24,12 @@ interface RailProps {
 
 /** Navigation: a column on wide screens, one row on phones. */
 export function Rail({ onBreak, onHelp }: RailProps) {
-  const { search } = useLocation();
+  const { pathname, search } = useLocation();
+  const pages = useRef<HTMLUListElement>(null);
+  // biome-ignore lint/correctness/useExhaustiveDependencies: another page is another place in the row
+  useEffect(() => {
+    if (pages.current !== null) showCurrent(pages.current);
+  }, [pathname]);
   const breaking = useBreakIt().open;
   const theme = useThemeChoice();
   const themes = THEME_CHOICES.map((value) => ({ value, label: value[0]?.toUpperCase() + value.slice(1) }));
@@ -38,7 +44,7 @@ export function Rail({ onBreak, onHelp }: RailProps) {
       </div>
       <nav aria-label="Pages" className="order-last w-full md:order-none">
         <Heading>Observe</Heading>
-        <ul className="flex gap-1 max-md:overflow-x-auto md:flex-col">
+        <ul ref={pages} className="flex gap-1 max-md:overflow-x-auto md:flex-col">
           {PAGES.map((page) => (
             <li key={page.path}>
               <NavLink
@@ -87,6 +93,14 @@ export function Rail({ onBreak, onHelp }: RailProps) {
       </div>
     </aside>
   );
+}
+
+/** Scrolls the row, where it is too long for the screen, so that the page that is open is in its middle. */
+function showCurrent(row: HTMLElement): void {
+  const item = row.querySelector('[aria-current=page]')?.getBoundingClientRect();
+  if (item === undefined) return;
+  const { left, width } = row.getBoundingClientRect();
+  row.scrollLeft += item.left + item.width / 2 - (left + width / 2);
 }
 
 function Heading({ children }: { children: string }) {
