@@ -42,6 +42,8 @@ describe('job graph layout', () => {
     expect(errors?.y).toBeGreaterThan(validate?.y ?? 0);
   });
 
+  it('shows the main job whole on a screen of 1280 pixels', () => expect(layout.width).toBeLessThanOrEqual(1010));
+
   it('draws one path per edge', () => {
     expect(layout.edges).toHaveLength(job.edges.length);
     for (const { path } of layout.edges) expect(path).toMatch(/^M[\d. ]+[HVC]/);

@@ -2,8 +2,9 @@ import type { EdgeView, JobView } from '#shared/live.ts';
 
 /** Geometry of the job graph in pixels. Tasks stand in layers from left to right, the operators chained in a task likewise inside it. */
 
-export const NODE = { width: 168, height: 102, gapX: 42, gapY: 18 } as const;
-export const TASK = { padding: 12, head: 66, gapX: 66, gapY: 28 } as const;
+/** Such that the main job is seen whole on a screen of 1280 pixels: beside the rail and in the panel's frame it has 1038. */
+export const NODE = { width: 168, height: 102, gapX: 24, gapY: 18 } as const;
+export const TASK = { padding: 12, head: 66, gapX: 46, gapY: 28 } as const;
 
 export interface Box {
   x: number;

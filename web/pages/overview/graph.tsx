@@ -17,7 +17,7 @@ interface GraphProps {
   now: number;
 }
 
-const PAD = 16;
+const PAD = 14;
 /** Dots of more subtasks than this would not fit a task's head; the table has them all. */
 const DOTS_SHOWN = 12;
 
