@@ -48,12 +48,12 @@ export default function CheckpointsPage() {
             pinned={pinned}
             onPin={setPinned}
           />
-          <div className="grid grid-cols-[minmax(0,1fr)] items-start gap-3 @5xl:grid-cols-[minmax(0,7fr)_minmax(0,4fr)]">
+          <div className="grid grid-cols-[minmax(0,1fr)] items-start gap-3 @7xl:grid-cols-[minmax(0,3fr)_minmax(0,1fr)]">
             <div className="grid grid-cols-[minmax(0,1fr)] gap-3">
               <SubtasksPanel details={checkpoints.details} pinned={pinned} vertices={job.vertices} />
               <StatePanel completed={newest(checkpoints.statistics)} />
             </div>
-            <div className="grid grid-cols-[minmax(0,1fr)] gap-3">
+            <div className="grid grid-cols-[minmax(0,1fr)] items-start gap-3 @3xl:grid-cols-2 @7xl:grid-cols-[minmax(0,1fr)]">
               <ActionsPanel />
               <LatestPanel statistics={checkpoints.statistics} now={now} />
             </div>
