@@ -461,6 +461,8 @@ export interface LiveEvent {
   text: string;
   /** Injection it belongs to, else null. */
   injection: number | null;
+  /** `injection-stopped` only: the injection as it ended, so that no page shows it ended with less than it did; else null. */
+  ended: Injection | null;
   /** Fault it belongs to, else null. */
   fault: number | null;
   /** `job-state` only. */

@@ -1,10 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { LIMITS, type LiveEvent } from '#shared/live.ts';
+import { LIMITS } from '#shared/live.ts';
 import { EventLog } from './event-log.ts';
-
-function event(seq: number): LiveEvent {
-  return { seq, at: seq * 10, kind: 'job-state', text: `event ${seq}`, injection: null, fault: null, state: null };
-}
+import { sampleEvent as event } from './sample-frames.ts';
 
 describe('event log', () => {
   it('takes each event once', () => {

@@ -28,11 +28,20 @@ describe('injection book', () => {
     ]);
   });
 
-  it('stops one as soon as the event says so', () => {
+  it('ends one as soon as the event says so, with all that it did and not what the last tick knew', () => {
     const book = new InjectionBook();
-    book.merge([injection(1)]);
-    book.note(sampleEvent(1, { kind: 'injection-stopped', injection: 1, at: 400 }));
-    expect(book.list()[0]).toMatchObject({ running: false, endsAt: 400 });
+    book.merge([{ ...injection(1), affected: 42 }]);
+    const ended = { ...injection(1, false), endsAt: 400, affected: 46 };
+    book.note(sampleEvent(1, { kind: 'injection-stopped', injection: 1, ended }));
+    expect(book.list()).toEqual([ended]);
+  });
+
+  it('keeps the counts that came in behind the end when the event comes behind them', () => {
+    const book = new InjectionBook();
+    const ended = injection(1, false);
+    book.merge([{ ...ended, affected: 7 }]);
+    book.note(sampleEvent(1, { kind: 'injection-stopped', injection: 1, ended }));
+    expect(book.list()).toMatchObject([{ running: false, affected: 7 }]);
   });
 
   it('never forgets a running one', () => {

@@ -17,11 +17,10 @@ export class InjectionBook {
     this.#forget();
   }
 
-  /** A stop may be announced by an event before a tick carries the final numbers. */
-  note(event: LiveEvent): void {
-    if (event.kind !== 'injection-stopped' || event.injection === null) return;
-    const injection = this.#byId.get(event.injection);
-    if (injection?.running) this.#byId.set(injection.id, { ...injection, running: false, endsAt: event.at });
+  /** A stop is announced by an event, with the last numbers, before a tick has them. What a tick told of the end is newer. */
+  note({ ended }: LiveEvent): void {
+    if (ended === null || this.#byId.get(ended.id)?.running === false) return;
+    this.merge([ended]);
   }
 
   /** Newest first. */

@@ -103,6 +103,7 @@ export function sampleEvent(seq: number, change: Partial<LiveEvent> = {}): LiveE
     kind: 'settings-changed',
     text: `event ${seq}`,
     injection: null,
+    ended: null,
     fault: null,
     state: null,
     ...change,

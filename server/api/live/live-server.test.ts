@@ -247,6 +247,22 @@ describe('live server', () => {
     });
   });
 
+  it('tells with the end of an injection all that it did, whatever the last tick knew', async () => {
+    const { url, injections } = await serve();
+    const page = new Page(url);
+    await until(() => page.snapshots.length > 0);
+    await page.command(inject);
+    injections.progress(1, 42, false);
+    await until(() => page.ticks.some((t) => t.injections?.[0]?.affected === 42));
+    await page.command({ type: 'stop-injection', id: 1 });
+    injections.progress(1, 46, true);
+    await until(() => page.events.length === 2);
+    expect(page.events).toMatchObject([
+      { kind: 'injection-started', injection: 1, ended: null },
+      { kind: 'injection-stopped', injection: 1, ended: { id: 1, running: false, affected: 46 } },
+    ]);
+  });
+
   it('changes the simulator and tells everybody', async () => {
     const { url } = await serve();
     const page = new Page(url);

@@ -251,7 +251,9 @@ export class LiveServer {
     this.#unsubscribe.push(handle.onNews((news) => this.#tellNews(news)));
     if (simulator === null) return;
     this.#unsubscribe.push(
-      simulator.injections.onNews(({ kind, text, injection }) => this.#tell({ kind, text, injection: injection.id })),
+      simulator.injections.onNews(({ kind, text, injection }) =>
+        this.#tell({ kind, text, injection: injection.id, ended: injection.running ? null : injection }),
+      ),
     );
   }
 
@@ -267,7 +269,7 @@ export class LiveServer {
   }
 
   #tell(event: Pick<LiveEvent, 'kind' | 'text'> & Partial<LiveEvent>): void {
-    const nothing = { injection: null, fault: null, state: null };
+    const nothing = { injection: null, ended: null, fault: null, state: null };
     this.#events.add({ ...nothing, at: this.#clock.now(), ...event, text: event.text.slice(0, LONGEST_TEXT) });
     this.#log(event.text);
     this.#flushSoon();
