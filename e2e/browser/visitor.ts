@@ -111,6 +111,22 @@ export class Visitor {
     throw new Error(`Never true in ${timeoutMs} ms: ${expression}\n${JSON.stringify(probe)}`);
   }
 
+  /** Waits until the page reads this value; a failure says which one it read in the end. */
+  async becomes(expression: string, value: number, timeoutMs = PATIENCE_MS): Promise<void> {
+    try {
+      await this.until(`${expression} === ${value}`, timeoutMs);
+    } catch (error) {
+      const found = await this.read<unknown>(expression).catch((cause: Error) => cause.message);
+      throw new Error(`It is ${found} and not ${value}.\n${(error as Error).message}`, { cause: error });
+    }
+  }
+
+  /** Lets a whole second of the job pass on this page, so that it shows whatever was on its way. */
+  async aSecondOn(): Promise<void> {
+    const { newestSecond } = await this.probe();
+    await this.until(`__weir.newestSecond > ${newestSecond} + 1`);
+  }
+
   /** Milliseconds from the last click until this held. */
   async sinceClick(expression: string): Promise<number> {
     await this.until(expression);
