@@ -8,6 +8,7 @@ import { atOnce } from './keyed-blocks.ts';
 import type { ValueState } from './keyed-state.ts';
 import { EMPTY_SNAPSHOT } from './snapshot.ts';
 import { StateKeys } from './state-keys.ts';
+import { timeToLive } from './ttl.ts';
 
 type Value = ValueState<string>;
 
@@ -112,6 +113,27 @@ describe('the cache in front of a store', () => {
       step(() => state.update(`${state.value()}?`));
       step(() => expect(state.value()).toBe('a!?'));
     }
+  });
+
+  it('T18 a record that comes back behind a round of clean-up, older than all it has seen, expires when it should', () => {
+    const keys = new StateKeys('string');
+    const { backend } = backendOn(new MemoryStore(), keys);
+    // Two visits are more than one round.
+    const ttl = timeToLive(50, { incremental: { entries: 600, everyRecord: false } });
+    const value = backend.state(valueState<string>('v', { ttl }));
+    const [old, other] = [keys.idOf('old'), keys.idOf('other')];
+    const at = (now: number, id: number, act: () => void): void => {
+      Object.assign(backend.scope, { key: id, namespace: '', now });
+      act();
+    };
+    expect(backend.prepare(Int32Array.of(old), null, 1)).toBe(true);
+    at(0, old, () => value.update('x'));
+    backend.release();
+    expect(backend.prepare(Int32Array.of(other), null, 1)).toBe(true);
+    for (let visit = 0; visit < 2; visit++) at(40, other, () => value.update('y'));
+    expect(backend.prepare(Int32Array.of(old), null, 1)).toBe(true);
+    for (let visit = 0; visit < 2; visit++) at(40, other, () => value.update('y'));
+    at(60, old, () => expect(value.value()).toBeNull());
   });
 
   it('ST7 the size of state is what lies in the store', () => {

@@ -202,6 +202,8 @@ export class Table implements StateShape {
     scope.key = before.key;
     scope.namespace = before.namespace;
     scope.changed[key] = before.changed;
+    // It may be older than what the round has seen, and lie behind it.
+    this.#roundBegan = Number.NEGATIVE_INFINITY;
     this.#quietUntil = Number.NEGATIVE_INFINITY;
     this.quiet = 0;
   }
