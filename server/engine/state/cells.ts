@@ -25,50 +25,52 @@ export class Timed {
 }
 
 export function writeCell(out: ByteWriter, kind: StateKind, timed: boolean, cell: unknown): void {
-  const item = (value: unknown): void => {
-    if (timed) {
-      out.f64((value as Timed).at);
-      out.value((value as Timed).value);
-    } else {
-      out.value(value);
-    }
-  };
   if (kind === 'list') {
     const items = cell as readonly unknown[];
     out.varint(items.length);
-    for (const value of items) item(value);
+    for (const value of items) writeItem(out, timed, value);
   } else if (kind === 'map') {
     const map = cell as ReadonlyMap<unknown, unknown>;
     out.varint(map.size);
     for (const [key, value] of map) {
       out.value(key);
-      item(value);
+      writeItem(out, timed, value);
     }
   } else {
-    item(cell);
+    writeItem(out, timed, cell);
+  }
+}
+
+function writeItem(out: ByteWriter, timed: boolean, value: unknown): void {
+  if (timed) {
+    out.f64((value as Timed).at);
+    out.value((value as Timed).value);
+  } else {
+    out.value(value);
   }
 }
 
 export function readCell(from: ByteReader, kind: StateKind, timed: boolean): unknown {
-  const item = (): unknown => {
-    if (!timed) return from.value();
-    const at = from.f64();
-    return new Timed(from.value(), at);
-  };
   if (kind === 'list') {
     const items: unknown[] = [];
-    for (let n = from.varint(); n > 0; n--) items.push(item());
+    for (let n = from.varint(); n > 0; n--) items.push(readItem(from, timed));
     return items;
   }
   if (kind === 'map') {
     const map = new Map<unknown, unknown>();
     for (let n = from.varint(); n > 0; n--) {
       const key = from.value();
-      map.set(key, item());
+      map.set(key, readItem(from, timed));
     }
     return map;
   }
-  return item();
+  return readItem(from, timed);
+}
+
+function readItem(from: ByteReader, timed: boolean): unknown {
+  if (!timed) return from.value();
+  const at = from.f64();
+  return new Timed(from.value(), at);
 }
 
 /** The cell with every value in it changed. */

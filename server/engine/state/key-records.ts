@@ -229,7 +229,7 @@ export class KeyRecords {
     change: (table: Table, cell: unknown) => unknown,
   ): Uint8Array | null {
     const out = new ByteWriter();
-    this.#cells(record, states, (table, namespace, cell) => {
+    this.#cells(new ByteReader(record), states, (table, namespace, cell) => {
       const changed = change(table, cell);
       if (changed === undefined) return;
       out.varint(this.#tables.indexOf(table));
@@ -270,22 +270,18 @@ export class KeyRecords {
 
   /** Loads a record of a store; its key counts as unchanged. */
   readStored(key: number, stored: Uint8Array): void {
-    const { record, states } = this.#open(stored);
-    this.readRecord(key, record, states);
+    const from = new ByteReader(stored);
+    const states = this.#statesOf(from.varint());
+    this.#cells(from, states, (table, namespace, cell) => table.load(key, namespace, cell));
   }
 
   /** Loads a record; its key counts as unchanged. */
   readRecord(key: number, record: Uint8Array, states: RecordStates): void {
-    this.#cells(record, states, (table, namespace, cell) => table.load(key, namespace, cell));
+    this.#cells(new ByteReader(record), states, (table, namespace, cell) => table.load(key, namespace, cell));
   }
 
   /** Cells of a record as the states that are declared now have them. */
-  #cells(
-    record: Uint8Array,
-    states: RecordStates,
-    each: (table: Table, namespace: string, cell: unknown) => void,
-  ): void {
-    const from = new ByteReader(record);
+  #cells(from: ByteReader, states: RecordStates, each: (table: Table, namespace: string, cell: unknown) => void): void {
     while (!from.done) {
       const index = from.varint();
       const state = states[index];

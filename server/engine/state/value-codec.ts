@@ -149,6 +149,16 @@ export class ByteWriter {
     this.length += length;
   }
 
+  /** Of what another one has written. */
+  rawOf(other: ByteWriter, from: number, to: number): void {
+    const length = to - from;
+    this.#reserve(length);
+    const [source, bytes, at] = [other.#bytes, this.#bytes, this.length];
+    if (length > 64) bytes.set(source.subarray(from, to), at);
+    else for (let i = 0; i < length; i++) bytes[at + i] = source[from + i] as number;
+    this.length += length;
+  }
+
   /** UTF-8; UTF-16 units where lone surrogates leave no other way. The lowest bit of the length says which. */
   string(value: string): void {
     if (this.#ascii(value)) return;
@@ -273,12 +283,18 @@ function notPlain(what: string): WeirError {
 
 export class ByteReader {
   readonly #bytes: Uint8Array;
-  readonly #view: DataView;
+  /** Made when it is needed: that costs more than reading a small record. */
+  #viewed: DataView | null = null;
   at = 0;
 
   constructor(bytes: Uint8Array) {
     this.#bytes = bytes;
-    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  }
+
+  get #view(): DataView {
+    const { buffer, byteOffset, byteLength } = this.#bytes;
+    this.#viewed ??= new DataView(buffer, byteOffset, byteLength);
+    return this.#viewed;
   }
 
   get done(): boolean {
@@ -288,7 +304,8 @@ export class ByteReader {
   varint(): number {
     let value = 0;
     for (let shift = 0; ; shift += 7) {
-      const byte = this.#view.getUint8(this.at++);
+      const byte = this.#bytes[this.at++];
+      if (byte === undefined) throw new RangeError('State ends in the middle of a number.');
       value |= (byte & 127) << shift;
       if (byte < 128) return value >>> 0;
     }
@@ -310,6 +327,7 @@ export class ByteReader {
   string(): string {
     const header = this.varint();
     const length = header >>> 1;
+    if (length === 0) return '';
     if ((header & 1) === 0) {
       this.at += length;
       return fromUtf8.decode(this.#bytes.subarray(this.at - length, this.at));
