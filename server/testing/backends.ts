@@ -7,7 +7,7 @@ import { MemoryStore } from './memory-store.ts';
 
 /** With a cache so small that hardly anything stays in it. */
 const cached: StateBackendFactory = (options) =>
-  new CachedBackend({ ...options, store: new MemoryStore(), cacheBytes: 1000 });
+  new CachedBackend({ ...options, store: new MemoryStore(), bufferBytes: 0, cacheBytes: 1000 });
 
 export const BACKENDS: readonly (readonly [name: string, backend: StateBackendFactory])[] = [
   ['heap', heapBackend],

@@ -12,6 +12,8 @@ export class MemoryStore implements RecordStore {
   /** Reads with more than one key, and how many keys there were in all. */
   reads = 0;
   keysRead = 0;
+  /** Of all writes. */
+  keysWritten = 0;
   readonly #random: Random | null;
   readonly #waiting: { readonly answer: () => void; readonly writes: boolean }[] = [];
 
@@ -43,6 +45,7 @@ export class MemoryStore implements RecordStore {
       { length: changes.count },
       (_, i) => [nameOf(changes.keyOf(i)), changes.recordOf(i)?.slice() ?? null] as const,
     );
+    this.keysWritten += written.length;
     this.#soon(() => {
       for (const [key, record] of written) {
         const size = (bytes: Uint8Array | null | undefined): number => (bytes == null ? 0 : key.length + bytes.length);

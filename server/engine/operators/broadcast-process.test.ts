@@ -134,7 +134,7 @@ describe('the broadcast state pattern', () => {
   it('BC3 also where records lie in a store that answers later', async () => {
     const store = new MemoryStore(new Random(7));
     const h = watching({
-      stateBackend: (options) => new CachedBackend({ ...options, store, cacheBytes: 1000 }),
+      stateBackend: (options) => new CachedBackend({ ...options, store, bufferBytes: 0, cacheBytes: 1000 }),
     });
     const settle = async (): Promise<void> => {
       for (let i = 0; h.pending; i++) {

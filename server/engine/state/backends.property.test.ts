@@ -287,7 +287,9 @@ describe('random programs of state and timers', () => {
         const stored = () => {
           const store = new MemoryStore(random.next() < 0.8 ? random : null);
           const cacheBytes = random.next() < 0.5 ? 0 : 1200;
-          const factory: StateBackendFactory = (options) => new CachedBackend({ ...options, store, cacheBytes });
+          const bufferBytes = [0, 100, 2000][random.below(3)] as number;
+          const factory: StateBackendFactory = (options) =>
+            new CachedBackend({ ...options, store, cacheBytes, bufferBytes });
           return { factory, answer: () => store.answer() };
         };
         expect(await run(steps, seed, stored)).toEqual(model(steps));

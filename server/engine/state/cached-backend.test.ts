@@ -13,7 +13,7 @@ import { timeToLive } from './ttl.ts';
 type Value = ValueState<string>;
 
 /** A backend with a key of its own, and nothing that stays in the cache. */
-function backendOn(store: MemoryStore, keys = new StateKeys('string')) {
+function backendOn(store: MemoryStore, keys = new StateKeys('string'), bufferBytes = 0) {
   const backend = new CachedBackend({
     operator: 'test',
     operatorId: 'test',
@@ -23,6 +23,7 @@ function backendOn(store: MemoryStore, keys = new StateKeys('string')) {
     cells: new Float64Array(OPERATOR_CELLS),
     store,
     cacheBytes: 0,
+    bufferBytes,
     wake: () => {},
     fail: (error) => {
       throw error;
@@ -47,7 +48,7 @@ async function handOver(from: CachedBackend, to: CachedBackend): Promise<void> {
 describe('the cache in front of a store', () => {
   it('ST2 a record that went, came and went again is not read before all of that is in the store', () => {
     const store = new MemoryStore(new Random(1));
-    const { backend, prepare, step } = backendOn(store);
+    const { backend, prepare, step } = backendOn(store, undefined, 1000);
     const value = backend.state(valueState<string>('v'));
     expect(prepare()).toBe(false);
     store.answer();
@@ -55,12 +56,58 @@ describe('the cache in front of a store', () => {
     step(() => value.clear());
     step(() => value.update('b'));
     step(() => value.clear());
-    // The first two have been written, the others are still on their way.
-    store.answer();
-    store.answer();
     const { reads } = store;
     step(() => expect(value.value()).toBeNull());
     expect(store.reads).toBe(reads);
+  });
+
+  it('ST12 what is on its way to the store is not read, and goes there once, as it was last', () => {
+    const store = new MemoryStore();
+    const keys = new StateKeys('string');
+    const { backend, step } = backendOn(store, keys, 2000);
+    const value = backend.state(valueState<string>('v'));
+    for (let n = 0; n < 10; n++)
+      step(() => {
+        expect(value.value()).toBe(n === 0 ? null : `value ${n - 1}`);
+        value.update(`value ${n}`);
+      });
+    expect([store.keysRead, store.keysWritten]).toEqual([0, 0]);
+    const others = Array.from({ length: 50 }, (_, n) => Int32Array.of(keys.idOf(`other ${n}`)));
+    for (const id of others) {
+      backend.prepare(id, null, 1);
+      backend.scope.key = id[0] as number;
+      value.update('x');
+      backend.release();
+    }
+    expect(store.keysWritten).toBe(store.records.size);
+    const stored = [...store.records].filter(([key]) => key.endsWith('k'));
+    expect(stored.map(([, record]) => Buffer.from(record).toString())).toEqual([expect.stringContaining('value 9')]);
+  });
+
+  it('ST12 where the store does not keep up, nothing is prepared, and memory is bounded', () => {
+    const store = new MemoryStore(new Random(1));
+    const keys = new StateKeys('string');
+    const bufferBytes = 10_000;
+    const { backend, prepare } = backendOn(store, keys, bufferBytes);
+    const value = backend.state(valueState<string>('v'));
+    expect(prepare()).toBe(false);
+    store.answer();
+    let rows = 0;
+    for (; rows < 1000; rows++) {
+      const id = Int32Array.of(keys.idOf(`key ${rows}`));
+      if (!backend.prepare(id, null, 1)) break;
+      backend.scope.key = id[0] as number;
+      value.update('x'.repeat(100));
+      backend.release();
+    }
+    expect([backend.loading, backend.bytes > bufferBytes / 2, backend.bytes < bufferBytes * 1.1]).toEqual([
+      true,
+      true,
+      true,
+    ]);
+    expect(rows).toBeGreaterThan(50);
+    while (store.answer());
+    expect([backend.loading, prepare()]).toEqual([false, true]);
   });
 
   it('ST8 a key that has never been written is not read; one whose id went to another key meanwhile is', () => {

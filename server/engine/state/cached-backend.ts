@@ -2,8 +2,11 @@
  * Keyed state that exceeds memory: records of keys in a store, those in use in a write-back cache.
  *
  *   prepare(keys of a batch) ── all in the cache? ──> rows ──> release
- *            │ no: evict, load what is missing with one read          │
- *            └──> false, later `wake` ────────────────────────────────┘ records that changed stay, and are written when they are evicted
+ *            │ no: load what is missing with a few reads, and evict   │
+ *            │     while the store is at it                           │
+ *            └──> false, later `wake` ────────────────────────────────┘ records that changed stay
+ *
+ *   evicted ──> write buffer ──> store       found by id on its way (`write-buffer.ts`)
  *
  * The cache is `KeyRecords`, as on the heap, by dense id; ids of keys that are not in it are held by nobody, so that sweeps of the keys'
  * dictionary bound them too. Eviction goes round like the hand of a clock and passes over what was used since its last round.
@@ -11,7 +14,7 @@
  * Snapshots show the store as it is at their moment, and what of the cache it does not know yet: that is copied before it changes or goes. Both are given
  * block by block, and neither the cache nor the store waits for it.
  *
- * Bounds: the cache holds `cacheBytes` and what one batch needs; writes under way at most `WRITES_UNDER_WAY`, then nothing is prepared.
+ * Bounds: the cache holds `cacheBytes` and what one batch needs; records on their way to the store take `bufferBytes` at most, then nothing is prepared.
  *
  * Time to live: expired entries go when a record is read, when it is written back, and when the sweeper passes by, which looks at some records
  * of the store for each that is written. All are counted.
@@ -29,6 +32,7 @@ import type { RecordStore, StoreEntry, StoreView } from './record-store.ts';
 import type { StateKeys } from './state-keys.ts';
 import { readStoreKey, writeStoreKey } from './store-key.ts';
 import type { ByteWriter } from './value-codec.ts';
+import { type UnderWay, WriteBuffer } from './write-buffer.ts';
 
 /** What a cached record takes beside its bytes: objects, table places, its id and key. A guess on the high side. */
 const RECORD_OVERHEAD = 200;
@@ -36,32 +40,19 @@ const RECORD_OVERHEAD = 200;
 const NEW_RECORD_BYTES = 64;
 /** An eviction makes this share of the cache free, so that writes come in batches. */
 const EVICTED_SHARE = 1 / 16;
-/** Records. */
-const WRITES_UNDER_WAY = 100_000;
 /** Records that the sweeper looks at in one go. */
 const SWEEP = 1024;
 /** … and how many for each one written. */
 const SWEPT_PER_WRITE = 2;
+/** Keys that the store is asked for at a time. */
+const READ = 128;
 /** Entries that a look at everything takes at a time. */
 const CHUNK = 1000;
 
 export interface CachedBackendOptions extends StateBackendOptions {
   readonly store: RecordStore;
-}
-
-/** Records on their way to the store; an entry without record: it goes. */
-interface Write {
-  readonly number: number;
-  readonly list: RecordList;
-  /** Of its entries, in their order. */
-  readonly ids: number[];
-}
-
-/** Records that were on their way to the store; `latest`: those of which neither the cache nor a later write knows more. */
-interface UnderWay {
-  readonly list: RecordList;
-  readonly ids: readonly number[];
-  readonly latest: Uint8Array;
+  /** Of records on their way to the store. */
+  readonly bufferBytes: number;
 }
 
 /** What a snapshot is made of. */
@@ -92,13 +83,7 @@ export class CachedBackend implements KeyedStateBackend {
   #cached = 0;
   #hand = 0;
   #loading = 0;
-  /** By id: the last write of its record that the store may not know yet (0: none), and its entry there. */
-  #writing = new Uint32Array(0);
-  #entry = new Uint32Array(0);
-  readonly #writes = new Map<number, Write>();
-  #written = 0;
-  /** Entries of all of these. */
-  #underWay = 0;
+  readonly #buffer: WriteBuffer;
   /** By id: its record has been written. */
   #stored = new Uint8Array(0);
   /** The store may have records of keys whose ids nobody holds any more, or that never had one: a new id says nothing about it. */
@@ -119,6 +104,14 @@ export class CachedBackend implements KeyedStateBackend {
     this.#store = options.store;
     this.#keys = options.keys;
     this.#records = new KeyRecords(options);
+    this.#buffer = new WriteBuffer({
+      store: options.store,
+      keys: options.keys,
+      maxParallelism: options.maxParallelism,
+      bytes: options.bufferBytes,
+      outdated: (id) => this.#place[id] === Place.PRESENT && this.#records.scope.changed[id] === 1,
+      written: (entries) => this.#onWritten(entries),
+    });
     this.#keys.hold((mark) => {
       this.hold(mark);
       this.#strangers ||= this.#someLeave();
@@ -135,9 +128,9 @@ export class CachedBackend implements KeyedStateBackend {
     return this.#records.cleansEveryRecord;
   }
 
-  /** What the store holds, or what is in the cache where that is more: of little state nothing has been written yet. */
+  /** What the store holds and is to get, or what is in the cache where that is more: of little state nothing has been written yet. */
   get bytes(): number {
-    return Math.max(this.#store.bytes, this.#cached);
+    return Math.max(this.#store.bytes + this.#buffer.bytes, this.#cached);
   }
 
   state<S extends KeyedState>(descriptor: StateDescriptor<S>): S {
@@ -149,7 +142,8 @@ export class CachedBackend implements KeyedStateBackend {
     this.#reserve();
     const place = this.#place;
     const { cuts } = this.#records.scope;
-    const missing: number[] = [];
+    let missing: number[] = [];
+    let asked = 0;
     let absent = false;
     for (let i = 0; i < count; i++) {
       const id = ids[rows === null ? i : (rows[i] as number)] as number;
@@ -163,13 +157,20 @@ export class CachedBackend implements KeyedStateBackend {
       if (place[id] === Place.LOADING) continue;
       place[id] = Place.LOADING;
       missing.push(id);
+      asked++;
+      if (missing.length < READ) continue;
+      // The store reads these while the others are looked for.
+      this.#load(missing);
+      missing = [];
     }
     if (missing.length > 0) this.#load(missing);
+    // Room for them is made while they are being read.
+    if (this.#loading > 0) this.#evict(asked * (RECORD_OVERHEAD + NEW_RECORD_BYTES));
     return !absent || !this.loading;
   }
 
   get loading(): boolean {
-    return this.#loading > 0 || this.#restoring > 0 || this.#underWay >= WRITES_UNDER_WAY;
+    return this.#loading > 0 || this.#restoring > 0 || this.#buffer.full;
   }
 
   prepared(id: number): boolean {
@@ -180,7 +181,7 @@ export class CachedBackend implements KeyedStateBackend {
 
   release(): void {
     this.#pin = (this.#pin + 1) | 0;
-    if (this.#cached > this.#options.cacheBytes) this.#evict();
+    this.#evict(0);
   }
 
   afterRecord(): void {
@@ -209,18 +210,15 @@ export class CachedBackend implements KeyedStateBackend {
   /** The store as it is now, and whatever in memory it does not know yet. */
   snapshot(): KeyedBlocks {
     this.#reserve();
-    const [place, writing] = [this.#place, this.#writing];
+    const place = this.#place;
     const { changed, now } = this.#records.scope;
     const cut = this.#records.cut({ ranges: [], holdsAll: true });
     for (let id = 0; id < place.length; id++) {
-      if (place[id] === Place.PRESENT && (changed[id] === 1 || writing[id] !== 0)) cut.include(id);
+      if (place[id] === Place.PRESENT && (changed[id] === 1 || this.#buffer.has(id))) cut.include(id);
     }
-    // Lists that are written do not change any more.
-    const underWay = [...this.#writes.values()].map(({ number, list, ids }) => {
-      const latest = Uint8Array.from(ids, (id) => (writing[id] === number && place[id] !== Place.PRESENT ? 1 : 0));
-      for (let i = 0; i < ids.length; i++) if (latest[i] === 1) cut.include(ids[i] as number, true);
-      return { list, ids, latest };
-    });
+    const underWay = this.#buffer.underWay((id) => place[id] !== Place.PRESENT);
+    for (const { ids, latest } of underWay)
+      for (let i = 0; i < latest.length; i++) if (latest[i] === 1) cut.include(ids[i] as number, true);
     // Restored state is all there is as long as it is on its way: nothing has been prepared.
     const view =
       this.#restoring === 0
@@ -272,7 +270,7 @@ export class CachedBackend implements KeyedStateBackend {
   }
 
   *#addUnderWay({ list, ids, latest }: UnderWay, now: number, blocks: GroupBlocks): KeyedBlocks {
-    for (let i = 0; i < ids.length; i++) {
+    for (let i = 0; i < latest.length; i++) {
       if (i % PORTION === PORTION - 1) yield;
       const stored = latest[i] === 1 ? list.recordOf(i) : null;
       const young = stored === null ? null : this.#records.forSnapshot(stored, now);
@@ -313,7 +311,7 @@ export class CachedBackend implements KeyedStateBackend {
   /** Also of records on their way to the store: they are found by id. */
   hold(mark: (id: number) => void): void {
     for (let id = 0; id < this.#place.length; id++) {
-      if (this.#place[id] !== Place.ABSENT || this.#writing[id] !== 0) mark(id);
+      if (this.#place[id] !== Place.ABSENT || this.#buffer.has(id)) mark(id);
     }
     this.#records.scope.cuts.hold(mark);
   }
@@ -321,7 +319,7 @@ export class CachedBackend implements KeyedStateBackend {
   /** Ids of records in the store that only others hold, if anybody. */
   #someLeave(): boolean {
     for (let id = 0; id < this.#place.length; id++)
-      if (this.#stored[id] === 1 && this.#place[id] === Place.ABSENT && this.#writing[id] === 0) return true;
+      if (this.#stored[id] === 1 && this.#place[id] === Place.ABSENT && !this.#buffer.has(id)) return true;
     return false;
   }
 
@@ -343,8 +341,7 @@ export class CachedBackend implements KeyedStateBackend {
     this.#used = copy(this.#used, new Uint8Array(grown));
     this.#sizes = copy(this.#sizes, new Uint32Array(grown));
     this.#pinned = copy(this.#pinned, new Int32Array(grown));
-    this.#writing = copy(this.#writing, new Uint32Array(grown));
-    this.#entry = copy(this.#entry, new Uint32Array(grown));
+    this.#buffer.reserve(grown);
     this.#stored = copy(this.#stored, new Uint8Array(grown));
   }
 
@@ -354,9 +351,8 @@ export class CachedBackend implements KeyedStateBackend {
     const keys = this.#asked;
     keys.clear();
     for (const id of ids) {
-      const written = this.#writes.get(this.#writing[id] as number);
-      if (written !== undefined) {
-        this.#arrived(id, written.list.recordOf(this.#entry[id] as number));
+      if (this.#buffer.has(id)) {
+        this.#arrived(id, this.#buffer.recordOf(id));
         continue;
       }
       // Most misses are of keys seen for the first time: there is nothing to read.
@@ -365,7 +361,8 @@ export class CachedBackend implements KeyedStateBackend {
         continue;
       }
       asked.push(id);
-      this.#writeKey(id, keys);
+      this.#keys.writeStoreKey(id, this.#options.maxParallelism, keys.out);
+      keys.key();
       keys.add();
     }
     if (asked.length === 0) return;
@@ -373,8 +370,7 @@ export class CachedBackend implements KeyedStateBackend {
     this.#store.getMany(keys, (records) => {
       if (this.#closed) return;
       for (let i = 0; i < asked.length; i++) this.#arrived(asked[i] as number, records[i] ?? null);
-      this.#loading--;
-      this.#options.wake();
+      if (--this.#loading === 0) this.#options.wake();
     });
   }
 
@@ -387,9 +383,11 @@ export class CachedBackend implements KeyedStateBackend {
     this.#cached += this.#sizes[id] as number;
   }
 
-  /** Makes room: writes back what has changed, and forgets. */
-  #evict(): void {
-    const goal = this.#options.cacheBytes * (1 - EVICTED_SHARE);
+  /** Makes room where what is coming leaves none: writes back what has changed, and forgets. */
+  #evict(coming: number): void {
+    const { cacheBytes } = this.#options;
+    if (this.#cached + coming <= cacheBytes) return;
+    const goal = cacheBytes * (1 - EVICTED_SHARE) - coming;
     const evicted: number[] = [];
     const ids = this.#place.length;
     let left = this.#cached;
@@ -416,84 +414,59 @@ export class CachedBackend implements KeyedStateBackend {
     }
   }
 
-  /** Writes the records of these ids that have changed. */
+  /** Those of these ids that have changed are to be written. */
   #writeBack(ids: Iterable<number>): void {
-    const write = this.#begin();
-    const { list } = write;
     const { changed } = this.#records.scope;
     for (const id of ids) {
       if (changed[id] === 0) continue;
       this.#records.compact(id);
-      this.#writeKey(id, list);
-      this.#records.writeStored(id, list.out);
-      const size = RECORD_OVERHEAD + this.#add(write, id);
+      const size = RECORD_OVERHEAD + this.#write(id, (out) => this.#records.writeStored(id, out));
       changed[id] = 0;
       this.#cached += size - (this.#sizes[id] as number);
       this.#sizes[id] = size;
     }
-    this.#write(write);
+    this.#buffer.flow();
   }
 
-  #begin(): Write {
-    // 0 is none.
-    this.#written = (this.#written + 1) >>> 0 || 1;
-    return { number: this.#written, list: new RecordList(), ids: [] };
-  }
-
-  #writeKey(id: number, list: RecordList): void {
-    this.#keys.writeStoreKey(id, this.#options.maxParallelism, list.out);
-    list.key();
-  }
-
-  /** What stands in the list behind the key is the record of this id; returns its bytes. */
-  #add(write: Write, id: number): number {
+  /** Returns the number of bytes. */
+  #write(id: number, write: (out: ByteWriter) => void): number {
     this.#stored[id] = 1;
-    this.#writing[id] = write.number;
-    this.#entry[id] = write.list.count;
-    write.ids.push(id);
-    return write.list.add();
+    return this.#buffer.add(id, write);
   }
 
-  #write(write: Write): void {
-    const { number, list, ids } = write;
-    if (ids.length === 0) return;
-    this.#writes.set(number, write);
-    this.#underWay += ids.length;
-    this.#store.write(list, () => {
-      this.#writes.delete(number);
-      this.#underWay -= ids.length;
-      // One that was written again meanwhile is still under way.
-      for (const id of ids) if (this.#writing[id] === number) this.#writing[id] = 0;
-      if (!this.#closed) this.#options.wake();
-    });
-    this.#sweepOwed += ids.length * SWEPT_PER_WRITE;
+  #onWritten(entries: number): void {
+    if (this.#closed) return;
+    this.#sweepOwed += entries * SWEPT_PER_WRITE;
     this.#sweep();
+    this.#options.wake();
   }
 
   /** Looks at the next records of the store for entries that have expired. */
   #sweep(): void {
-    if (this.#sweeping || this.#sweepOwed < SWEEP || !this.#records.compacts) return;
+    if (this.#sweeping || this.#sweepOwed < SWEEP || !this.#records.compacts || this.#buffer.open) return;
     this.#sweeping = true;
     this.#sweepOwed -= SWEEP;
+    // What is not in memory when the answer comes is as the store has it.
+    this.#buffer.pause();
     this.#store.scan(this.#sweptTo, SWEEP, (entries) => {
       this.#sweeping = false;
       if (this.#closed) return;
       this.#sweptTo = entries.length < SWEEP ? null : (entries.at(-1)?.[0] ?? null);
-      const write = this.#begin();
       for (const [bytes, record] of entries) {
         const { key } = readStoreKey(bytes);
         const known = this.#keys.find(key);
         // What is in the cache, or on its way to the store, is newer than this.
-        if (known >= 0 && (this.#place[known] !== Place.ABSENT || this.#writing[known] !== 0)) continue;
+        if (known >= 0 && (this.#place[known] !== Place.ABSENT || this.#buffer.has(known))) continue;
         const young = this.#records.compacted(record);
         if (young === record) continue;
         const id = this.#keys.idOf(key);
         this.#reserve();
-        this.#writeKey(id, write.list);
-        if (young !== null) write.list.out.raw(young);
-        this.#add(write, id);
+        this.#write(id, (out) => {
+          if (young !== null) out.raw(young);
+        });
       }
-      this.#write(write);
+      this.#buffer.resume();
+      this.#options.wake();
     });
   }
 }

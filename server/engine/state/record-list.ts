@@ -5,10 +5,9 @@ import { ByteWriter } from './value-codec.ts';
 export class RecordList {
   /** To write keys and records to; `key` and `add` say what it was. */
   readonly out = new ByteWriter(4096);
-  /** By entry: where its key begins, where that ends and the record begins, and where it ends. */
-  #ends = new Uint32Array(3 * 64);
+  /** By entry: where its key ends and the record begins, and where that ends and the next entry begins. */
+  #ends = new Uint32Array(2 * 64);
   #keyEnd = 0;
-  #begin = 0;
   #count = 0;
 
   get count(): number {
@@ -22,34 +21,44 @@ export class RecordList {
 
   /** What was written since `key` is its record; returns its number of bytes, 0 of which are no record. */
   add(): number {
-    const at = this.#count++ * 3;
+    const at = this.#count++ * 2;
     if (at === this.#ends.length) {
       const ends = new Uint32Array(at * 2);
       ends.set(this.#ends);
       this.#ends = ends;
     }
-    this.#ends[at] = this.#begin;
-    this.#ends[at + 1] = this.#keyEnd;
-    this.#begin = this.out.length;
-    this.#ends[at + 2] = this.#begin;
-    return this.#begin - this.#keyEnd;
+    this.#ends[at] = this.#keyEnd;
+    this.#ends[at + 1] = this.out.length;
+    return this.out.length - this.#keyEnd;
+  }
+
+  /** Adds what another one has as this entry. */
+  addFrom(other: RecordList, entry: number): void {
+    const begin = other.#beginOf(entry);
+    const end = other.#ends[entry * 2 + 1] as number;
+    this.#keyEnd = this.out.length + (other.#ends[entry * 2] as number) - begin;
+    this.out.rawOf(other.out, begin, end);
+    this.add();
   }
 
   /** A view. */
   keyOf(entry: number): Uint8Array {
-    return this.out.part(this.#ends[entry * 3] as number, this.#ends[entry * 3 + 1] as number);
+    return this.out.part(this.#beginOf(entry), this.#ends[entry * 2] as number);
   }
 
   /** A view; null: it has none, or it is to go. */
   recordOf(entry: number): Uint8Array | null {
-    const from = this.#ends[entry * 3 + 1] as number;
-    const to = this.#ends[entry * 3 + 2] as number;
+    const from = this.#ends[entry * 2] as number;
+    const to = this.#ends[entry * 2 + 1] as number;
     return from === to ? null : this.out.part(from, to);
+  }
+
+  #beginOf(entry: number): number {
+    return entry === 0 ? 0 : (this.#ends[entry * 2 - 1] as number);
   }
 
   clear(): void {
     this.out.length = 0;
-    this.#begin = 0;
     this.#count = 0;
   }
 }

@@ -155,7 +155,7 @@ describe('state whose records lie in a store', () => {
       fc.asyncProperty(fc.integer(), fc.integer({ min: 2, max: 3 }), async (seed, cuts) => {
         const store = new LaggingStore();
         const stateBackend: StateBackendFactory = (options) =>
-          new CachedBackend({ ...options, store, cacheBytes: 60_000 });
+          new CachedBackend({ ...options, store, bufferBytes: 200_000, cacheBytes: 60_000 });
         const heap = new Machine(seed, (rows) => watching(rows.keyBy('k') as Keyed));
         const level = new Machine(seed, (rows) => watching(rows.keyBy('k') as Keyed), stateBackend);
         const taken: { whole: OperatorSnapshot; later: TakenSnapshot; blocks: KeyedBlock[] }[] = [];
@@ -192,7 +192,8 @@ describe('state whose records lie in a store', () => {
 
   it('ST10 comes in blocks of about a megabyte, each readable by itself, and is never all in memory', async () => {
     const store = new LaggingStore();
-    const level: StateBackendFactory = (options) => new CachedBackend({ ...options, store, cacheBytes: 60_000 });
+    const level: StateBackendFactory = (options) =>
+      new CachedBackend({ ...options, store, bufferBytes: 200_000, cacheBytes: 60_000 });
     const text = 'x'.repeat(4000);
     const keep = (stateBackend: StateBackendFactory, restore: readonly OperatorSnapshot[] = []) => {
       let kept: ValueState<string>;

@@ -163,7 +163,7 @@ describe('the general operator, Weir’s own rules', () => {
         options,
       );
     const [loading, heap] = [
-      make({ stateBackend: (options) => new CachedBackend({ ...options, store, cacheBytes: 1000 }) }),
+      make({ stateBackend: (options) => new CachedBackend({ ...options, store, bufferBytes: 0, cacheBytes: 1000 }) }),
       make({}),
     ];
     let waits = 0;

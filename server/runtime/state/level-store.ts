@@ -12,15 +12,14 @@ import type { StateBackendFactory } from '#engine/state/keyed-state.ts';
 import type { RecordList } from '#engine/state/record-list.ts';
 import type { RecordStore, StoreEntry, StoreView } from '#engine/state/record-store.ts';
 
-/** LevelDB's own memory, bytes: blocks it has read, and what it has not written to files yet. */
+/** LevelDB's own memory, bytes: blocks it has read, … */
 const BLOCK_CACHE_BYTES = 8 << 20;
-const WRITE_BUFFER_BYTES = 8 << 20;
+/** … and what it has not written to files yet, twice while it writes some: little, because finding and adding something there costs the more the more it is. */
+const WRITE_BUFFER_BYTES = 2 << 20;
+/** What waits in front of LevelDB, bytes: found by id, so that it can be much. */
+const BUFFER_BYTES = 12 << 20;
 /** What a view has read ahead, bytes. */
 const VIEW_BYTES = 256 << 10;
-/** Threads that read for one batch of keys: the task waits for all of them, and keeps no core busy meanwhile. */
-const READERS = 2;
-/** Keys that are worth a thread. */
-const LEAST_SHARE = 32;
 /** All keys lie between these: they begin with a key group. */
 const FIRST = new Uint8Array(0);
 const LAST = Uint8Array.of(0xff);
@@ -36,7 +35,11 @@ const SizedLevel = Level as unknown as new (
 /** `directory`: where each store makes a directory of its own, and removes it. */
 export function levelBackend(directory: string): StateBackendFactory {
   return (options) =>
-    new CachedBackend({ ...options, store: new LevelStore(directory, options.operator, options.fail) });
+    new CachedBackend({
+      ...options,
+      store: new LevelStore(directory, options.operator, options.fail),
+      bufferBytes: BUFFER_BYTES,
+    });
 }
 
 export class LevelStore implements RecordStore {
@@ -75,14 +78,9 @@ export class LevelStore implements RecordStore {
   }
 
   getMany(keys: RecordList, done: (records: readonly (Uint8Array | undefined)[]) => void): void {
-    const shares = Math.min(READERS, Math.ceil(keys.count / LEAST_SHARE));
-    const answers = Array.from({ length: shares }, (_, share) => {
-      const asked: Uint8Array[] = [];
-      const to = Math.floor((keys.count * (share + 1)) / shares);
-      for (let i = Math.floor((keys.count * share) / shares); i < to; i++) asked.push(keys.keyOf(i));
-      return this.#db.getMany(asked);
-    });
-    this.#ask(Promise.all(answers), 'read', (read) => done(read.flat()));
+    const asked: Uint8Array[] = [];
+    for (let i = 0; i < keys.count; i++) asked.push(keys.keyOf(i));
+    this.#ask(this.#db.getMany(asked), 'read', done);
   }
 
   write(changes: RecordList, done: () => void): void {
