@@ -402,8 +402,8 @@ describe('functions with state and timers per key', () => {
     const expected = Array.from({ length: KEYS }, (_, i) => `k${i} ${i % 7}: 1`);
     expect(made.map(({ row }) => `${row.k} ${row.says}`).sort()).toEqual(expected.sort());
     expect(made.map(({ time }) => time)).toEqual(made.map(({ time }) => time).sort());
-    // At most 128 keys a read, four reads at a time; ready ones among them cost some more.
-    expect(store.reads).toBeLessThan(200);
+    // At most 256 keys a read, two reads at a time; ready ones among them cost some more.
+    expect(store.reads).toBeLessThan(100);
     // Records of 264 bytes: not those of all keys at once, after what the timers take.
     expect(most - KEYS * 130).toBeLessThan(10_000 * 280);
   });

@@ -45,7 +45,7 @@ const SWEEP = 1024;
 /** … and how many for each one written. */
 const SWEPT_PER_WRITE = 2;
 /** Keys that the store is asked for at a time. */
-const READ = 128;
+const READ = 256;
 /** Entries that a look at everything takes at a time. */
 const CHUNK = 1000;
 
