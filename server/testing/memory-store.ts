@@ -40,10 +40,10 @@ export class MemoryStore implements RecordStore {
     this.#soon(() => done(records));
   }
 
-  write(changes: RecordList, done: () => void): void {
+  write(changes: RecordList, entries: Int32Array | null, done: () => void): void {
     const written = Array.from(
-      { length: changes.count },
-      (_, i) => [nameOf(changes.keyOf(i)), changes.recordOf(i)?.slice() ?? null] as const,
+      entries ?? changes.entries(),
+      (entry) => [nameOf(changes.keyOf(entry)), changes.recordOf(entry)?.slice() ?? null] as const,
     );
     this.keysWritten += written.length;
     this.#soon(() => {

@@ -53,7 +53,7 @@ export class SteppedState<S extends KeyedState> {
 
   #enter(now: number, key: string, namespace: string): void {
     const id = this.#keys.idOf(key);
-    if (!this.#backend.prepare(Int32Array.of(id), null, 1)) throw new Error('Records are loaded at once here.');
+    if (this.#backend.prepare(Int32Array.of(id), null, 0, 1) === 0) throw new Error('Records are loaded at once here.');
     Object.assign(this.#backend.scope, { key: id, namespace, now });
   }
 

@@ -8,6 +8,7 @@ export type FunctionDriver = (
   batch: RecordBatch,
   ids: Int32Array,
   from: number,
+  to: number,
   cursor: { $k: number },
   call: DrivenCall,
   scope: { key: number },
@@ -29,10 +30,10 @@ export interface DrivenCall {
   afterRecord(): void;
 }
 
-/** Returns the row it stopped at: a timer is due before it, or results fill a batch. */
+/** Returns the row it stopped at: `to`, or a timer is due before it, or results fill a batch. */
 export function makeFunctionDriver(method: RowMethod, keyed: boolean): FunctionDriver {
-  return new Function(`return function drive(batch, ids, from, cursor, call, scope, fn) {
-    const rows = batch.selection, watermarks = batch.watermarks, to = batch.count;
+  return new Function(`return function drive(batch, ids, from, to, cursor, call, scope, fn) {
+    const rows = batch.selection, watermarks = batch.watermarks;
     for (let i = from; i < to; i++) {
       const k = rows === null ? i : rows[i];
       if (watermarks !== null && watermarks[k] > call.watermark) {

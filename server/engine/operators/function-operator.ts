@@ -83,8 +83,9 @@ export class FunctionOperator extends Operator {
   #batch: RecordBatch | null = null;
   #input: Input | null = null;
   #ids: Int32Array = new Int32Array(0);
-  #prepared = false;
   #next = 0;
+  /** State of the rows before this one is in memory. */
+  #ready = 0;
   /** Timers of the clock are to run. */
   #ticked = false;
   /** The watermark is to go on. */
@@ -104,7 +105,7 @@ export class FunctionOperator extends Operator {
     context.own(this.#keys.table);
     this.#backend = context.stateBackend(this.#keys);
     this.#timerRecords = new TimerRecords(this.#backend, () => {
-      this.#prepared = this.#input?.keys == null;
+      if (this.#input?.keys != null) this.#ready = this.#next;
     });
     this.#keys.hold((mark) => {
       this.#backend.hold(mark);
@@ -166,7 +167,7 @@ export class FunctionOperator extends Operator {
     this.#input = input;
     this.#next = 0;
     if (input.keys !== null) this.#ids = input.keys.of(batch);
-    this.#prepared = input.keys === null;
+    this.#ready = input.keys === null ? batch.count : 0;
     input.cursor.$bind(batch);
     this.#call.batch = batch;
     this.#call.input = input;
@@ -234,7 +235,7 @@ export class FunctionOperator extends Operator {
   #run(): void {
     this.pending = true;
     if (!this.#tasks.run() || !this.#runTimers() || !this.#finishBatch() || !this.#outputs.drain(true)) return;
-    this.#backend.release();
+    this.#timerRecords.release();
     this.pending = false;
     this.nextTimer = this.#processingTimers.next;
   }
@@ -247,10 +248,11 @@ export class FunctionOperator extends Operator {
     const input = this.#input as Input;
     call.cleansEveryRecord = this.#backend.cleansEveryRecord;
     while (this.#next < batch.count) {
-      this.#prepared ||= this.#backend.prepare(this.#ids, batch.selection, batch.count);
-      if (!this.#prepared) return false;
+      const next = this.#next;
+      if (next === this.#ready) this.#ready = this.#backend.prepare(this.#ids, batch.selection, next, batch.count);
+      if (next === this.#ready) return false;
       call.full = false;
-      this.#next = input.drive(batch, this.#ids, this.#next, input.cursor, call, this.#backend.scope, this.#fn);
+      this.#next = input.drive(batch, this.#ids, next, this.#ready, input.cursor, call, this.#backend.scope, this.#fn);
       if (!this.#tasks.run() || !this.#runTimers()) return false;
     }
     this.#batch = null;

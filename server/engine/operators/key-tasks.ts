@@ -77,7 +77,7 @@ export class KeyTasks {
     while (this.#next < all.length) {
       this.#chunk ??= Int32Array.from(all.slice(this.#next, this.#next + CHUNK), (key) => this.#keys.idOf(key));
       const ids = this.#chunk;
-      if (!this.#backend.prepare(ids, null, ids.length)) return false;
+      if (this.#backend.prepare(ids, null, 0, ids.length) < ids.length) return false;
       for (const id of ids) {
         scope.key = id;
         if (this.#backend.stored(descriptor)) apply(this.#keys.keyOf(id), this.#backend.state(descriptor));

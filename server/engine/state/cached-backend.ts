@@ -1,10 +1,10 @@
 /**
  * Keyed state that exceeds memory: records of keys in a store, those in use in a write-back cache.
  *
- *   prepare(keys of a batch) ── all in the cache? ──> rows ──> release
- *            │ no: load what is missing with a few reads, and evict   │
- *            │     while the store is at it                           │
- *            └──> false, later `wake` ────────────────────────────────┘ records that changed stay
+ *   prepare(keys of a batch) ── in the cache: up to where? ──> those rows ── was it the last one? ──> release
+ *            │ ask for all that is missing with a few reads,        │ no
+ *            │ and evict while the store is at it                   │
+ *            └──> `wake`, each time some have come ──> prepare from there
  *
  *   evicted ──> write buffer ──> store       found by id on its way (`write-buffer.ts`)
  *
@@ -14,7 +14,7 @@
  * Snapshots show the store as it is at their moment, and what of the cache it does not know yet: that is copied before it changes or goes. Both are given
  * block by block, and neither the cache nor the store waits for it.
  *
- * Bounds: the cache holds `cacheBytes` and what one batch needs; records on their way to the store take `bufferBytes` at most, then nothing is prepared.
+ * Bounds: the cache holds `cacheBytes` and what one batch needs; records on their way to the store take `bufferBytes` at most, then nothing is read.
  *
  * Time to live: expired entries go when a record is read, when it is written back, and when the sweeper passes by, which looks at some records
  * of the store for each that is written. All are counted.
@@ -44,7 +44,9 @@ const EVICTED_SHARE = 1 / 16;
 const SWEEP = 1024;
 /** … and how many for each one written. */
 const SWEPT_PER_WRITE = 2;
-/** Keys that the store is asked for at a time. */
+/** Keys that the store is asked for at a time: few at first, so that rows can go on while the others are being read, … */
+const FIRST_READ = 64;
+/** … and at most so many. */
 const READ = 256;
 /** Entries that a look at everything takes at a time. */
 const CHUNK = 1000;
@@ -64,22 +66,33 @@ interface Moment {
   readonly now: number;
 }
 
-/** What the cache knows of an id. */
-const Place = { ABSENT: 0, LOADING: 1, PRESENT: 2 } as const;
+/** Marks of later batches would not be whole numbers of 32 bits. */
+const MOST_MARKED = 0x7fff_fff0;
+
+/** What the cache knows of an id, in one number: rows ask for it one by one, and each look is likely to miss the processor's cache. */
+const Mark = {
+  /** Where its record is: two bits, … */
+  PLACE: 3,
+  ABSENT: 0,
+  LOADING: 1,
+  PRESENT: 2,
+  /** … and whether it has been used since the hand came by; */
+  USED: 4,
+  /** the rest: the number of the batch that needed it last. */
+  BATCH: 8,
+} as const;
 
 export class CachedBackend implements KeyedStateBackend {
   readonly #options: CachedBackendOptions;
   readonly #store: RecordStore;
   readonly #keys: StateKeys;
   readonly #records: KeyRecords;
-  /** By id. */
-  #place = new Uint8Array(0);
-  #used = new Uint8Array(0);
+  /** `Mark` by id. */
+  #marks = new Int32Array(0);
   /** Bytes that the record is taken to need; by id. */
   #sizes = new Uint32Array(0);
-  /** `#pin` of those that the current batch needs; by id. */
-  #pinned = new Int32Array(0);
-  #pin = 1;
+  /** The current batch in marks: what carries its number stays. */
+  #batch: number = Mark.BATCH;
   #cached = 0;
   #hand = 0;
   #loading = 0;
@@ -109,7 +122,7 @@ export class CachedBackend implements KeyedStateBackend {
       keys: options.keys,
       maxParallelism: options.maxParallelism,
       bytes: options.bufferBytes,
-      outdated: (id) => this.#place[id] === Place.PRESENT && this.#records.scope.changed[id] === 1,
+      outdated: (id) => this.#isPresent(id) && this.#records.scope.changed[id] === 1,
       written: (entries) => this.#onWritten(entries),
     });
     this.#keys.hold((mark) => {
@@ -137,36 +150,71 @@ export class CachedBackend implements KeyedStateBackend {
     return this.#records.state(descriptor);
   }
 
-  prepare(ids: Int32Array, rows: Int32Array | null, count: number): boolean {
-    if (this.#restoring > 0) return false;
+  prepare(ids: Int32Array, rows: Int32Array | null, from: number, count: number): number {
+    if (this.#restoring > 0) return from;
     this.#reserve();
-    const place = this.#place;
+    const idAt = (i: number): number => ids[rows === null ? i : (rows[i] as number)] as number;
+    let ready = this.#pin(ids, rows, from, count);
+    // One that is being loaded was asked for with whatever comes behind it.
+    if (ready < count && this.#placeOf(idAt(ready)) === Mark.ABSENT && !this.#buffer.full) {
+      this.#ask(ids, rows, ready, count);
+      ready = this.#pin(ids, rows, ready, count);
+    }
     const { cuts } = this.#records.scope;
-    let missing: number[] = [];
-    let asked = 0;
-    let absent = false;
-    for (let i = 0; i < count; i++) {
+    if (cuts.any) for (let i = from; i < ready; i++) cuts.secure(idAt(i));
+    return ready;
+  }
+
+  /** Rows up to the one that is returned need what is in the cache. */
+  #pin(ids: Int32Array, rows: Int32Array | null, from: number, count: number): number {
+    const marks = this.#marks;
+    const batch = this.#batch;
+    for (let i = from; i < count; i++) {
       const id = ids[rows === null ? i : (rows[i] as number)] as number;
-      if (cuts.any) cuts.secure(id);
-      this.#pinned[id] = this.#pin;
-      if (place[id] === Place.PRESENT) {
-        this.#used[id] = 1;
+      const mark = marks[id] as number;
+      if ((mark & Mark.PLACE) !== Mark.PRESENT) return i;
+      // What has been loaded for this batch has not been used a second time.
+      if (mark < batch) marks[id] = batch | Mark.USED | Mark.PRESENT;
+    }
+    return count;
+  }
+
+  /** Asks for what is not in the cache, if it is not under way to the store. */
+  #ask(ids: Int32Array, rows: Int32Array | null, from: number, count: number): void {
+    const marks = this.#marks;
+    const batch = this.#batch;
+    const buffer = this.#buffer;
+    let asked: number[] = [];
+    let upTo = FIRST_READ;
+    let all = 0;
+    for (let i = from; i < count; i++) {
+      const id = ids[rows === null ? i : (rows[i] as number)] as number;
+      const mark = marks[id] as number;
+      const place = mark & Mark.PLACE;
+      if (place !== Mark.ABSENT) {
+        if (mark < batch) marks[id] = batch | Mark.USED | place;
         continue;
       }
-      absent = true;
-      if (place[id] === Place.LOADING) continue;
-      place[id] = Place.LOADING;
-      missing.push(id);
-      asked++;
-      if (missing.length < READ) continue;
+      marks[id] = batch | Mark.LOADING;
+      if (buffer.has(id)) {
+        this.#arrived(id, buffer.recordOf(id));
+        continue;
+      }
+      // Most misses are of keys seen for the first time: there is nothing to read.
+      if (this.#stored[id] === 0 && !this.#strangers) {
+        this.#arrived(id, null);
+        continue;
+      }
+      all++;
+      if (asked.push(id) < upTo) continue;
       // The store reads these while the others are looked for.
-      this.#load(missing);
-      missing = [];
+      this.#read(asked);
+      asked = [];
+      upTo = Math.min(upTo * 2, READ);
     }
-    if (missing.length > 0) this.#load(missing);
+    if (asked.length > 0) this.#read(asked);
     // Room for them is made while they are being read.
-    if (this.#loading > 0) this.#evict(asked * (RECORD_OVERHEAD + NEW_RECORD_BYTES));
-    return !absent || !this.loading;
+    if (this.#loading > 0) this.#evict(all * (RECORD_OVERHEAD + NEW_RECORD_BYTES));
   }
 
   get loading(): boolean {
@@ -176,11 +224,12 @@ export class CachedBackend implements KeyedStateBackend {
   prepared(id: number): boolean {
     const { cuts } = this.#records.scope;
     if (cuts.any) cuts.secure(id);
-    return this.#place[id] === Place.PRESENT;
+    return this.#isPresent(id);
   }
 
   release(): void {
-    this.#pin = (this.#pin + 1) | 0;
+    this.#batch += Mark.BATCH;
+    if (this.#batch > MOST_MARKED) this.#beginMarks();
     this.#evict(0);
   }
 
@@ -210,13 +259,12 @@ export class CachedBackend implements KeyedStateBackend {
   /** The store as it is now, and whatever in memory it does not know yet. */
   snapshot(): KeyedBlocks {
     this.#reserve();
-    const place = this.#place;
     const { changed, now } = this.#records.scope;
     const cut = this.#records.cut({ ranges: [], holdsAll: true });
-    for (let id = 0; id < place.length; id++) {
-      if (place[id] === Place.PRESENT && (changed[id] === 1 || this.#buffer.has(id))) cut.include(id);
+    for (let id = 0; id < this.#marks.length; id++) {
+      if (this.#isPresent(id) && (changed[id] === 1 || this.#buffer.owes(id))) cut.include(id);
     }
-    const underWay = this.#buffer.underWay((id) => place[id] !== Place.PRESENT);
+    const underWay = this.#buffer.underWay((id) => !this.#isPresent(id));
     for (const { ids, latest } of underWay)
       for (let i = 0; i < latest.length; i++) if (latest[i] === 1) cut.include(ids[i] as number, true);
     // Restored state is all there is as long as it is on its way: nothing has been prepared.
@@ -300,7 +348,7 @@ export class CachedBackend implements KeyedStateBackend {
   #restore(list: RecordList): Promise<void> {
     this.#restoring++;
     return new Promise((resolve) => {
-      this.#store.write(list, () => {
+      this.#store.write(list, null, () => {
         if (--this.#restoring === 0) for (const go of this.#onRestored.splice(0)) go();
         if (!this.#closed) this.#options.wake();
         resolve();
@@ -308,18 +356,18 @@ export class CachedBackend implements KeyedStateBackend {
     });
   }
 
-  /** Also of records on their way to the store: they are found by id. */
+  /** Also of records that the buffer has: they are found by id. */
   hold(mark: (id: number) => void): void {
-    for (let id = 0; id < this.#place.length; id++) {
-      if (this.#place[id] !== Place.ABSENT || this.#buffer.has(id)) mark(id);
+    for (let id = 0; id < this.#marks.length; id++) {
+      if (this.#placeOf(id) !== Mark.ABSENT || this.#buffer.has(id)) mark(id);
     }
     this.#records.scope.cuts.hold(mark);
   }
 
   /** Ids of records in the store that only others hold, if anybody. */
   #someLeave(): boolean {
-    for (let id = 0; id < this.#place.length; id++)
-      if (this.#stored[id] === 1 && this.#place[id] === Place.ABSENT && !this.#buffer.has(id)) return true;
+    for (let id = 0; id < this.#marks.length; id++)
+      if (this.#stored[id] === 1 && this.#placeOf(id) === Mark.ABSENT && !this.#buffer.has(id)) return true;
     return false;
   }
 
@@ -328,57 +376,60 @@ export class CachedBackend implements KeyedStateBackend {
     this.#store.close();
   }
 
+  #placeOf(id: number): number {
+    return (this.#marks[id] as number) & Mark.PLACE;
+  }
+
+  #isPresent(id: number): boolean {
+    return this.#placeOf(id) === Mark.PRESENT;
+  }
+
+  /** Numbers of batches have reached their end: they begin anew, and none that is marked is the current one. */
+  #beginMarks(): void {
+    const marks = this.#marks;
+    for (let id = 0; id < marks.length; id++) marks[id] = (marks[id] as number) & (Mark.PLACE | Mark.USED);
+    this.#batch = Mark.BATCH;
+  }
+
   #reserve(): void {
     this.#records.reserve();
     const { capacity } = this.#keys;
-    if (capacity <= this.#place.length) return;
-    const grown = Math.max(1024, capacity, Math.ceil(this.#place.length * 1.5));
+    if (capacity <= this.#marks.length) return;
+    const grown = Math.max(1024, capacity, Math.ceil(this.#marks.length * 1.5));
     const copy = <T extends Uint8Array | Int32Array | Uint32Array>(from: T, to: T): T => {
       to.set(from);
       return to;
     };
-    this.#place = copy(this.#place, new Uint8Array(grown));
-    this.#used = copy(this.#used, new Uint8Array(grown));
+    this.#marks = copy(this.#marks, new Int32Array(grown));
     this.#sizes = copy(this.#sizes, new Uint32Array(grown));
-    this.#pinned = copy(this.#pinned, new Int32Array(grown));
     this.#buffer.reserve(grown);
     this.#stored = copy(this.#stored, new Uint8Array(grown));
   }
 
-  /** One read for all of them; what is under way to the store is taken from there. */
-  #load(ids: readonly number[]): void {
-    const asked: number[] = [];
+  /** One read for all of them. */
+  #read(ids: readonly number[]): void {
     const keys = this.#asked;
     keys.clear();
     for (const id of ids) {
-      if (this.#buffer.has(id)) {
-        this.#arrived(id, this.#buffer.recordOf(id));
-        continue;
-      }
-      // Most misses are of keys seen for the first time: there is nothing to read.
-      if (this.#stored[id] === 0 && !this.#strangers) {
-        this.#arrived(id, null);
-        continue;
-      }
-      asked.push(id);
       this.#keys.writeStoreKey(id, this.#options.maxParallelism, keys.out);
       keys.key();
       keys.add();
     }
-    if (asked.length === 0) return;
     this.#loading++;
+    let atOnce = true;
     this.#store.getMany(keys, (records) => {
       if (this.#closed) return;
-      for (let i = 0; i < asked.length; i++) this.#arrived(asked[i] as number, records[i] ?? null);
-      if (--this.#loading === 0) this.#options.wake();
+      for (let i = 0; i < ids.length; i++) this.#arrived(ids[i] as number, records[i] ?? null);
+      this.#loading--;
+      if (!atOnce) this.#options.wake();
     });
+    atOnce = false;
   }
 
   #arrived(id: number, record: Uint8Array | null): void {
     if (record !== null) this.#records.readStored(id, record);
-    this.#place[id] = Place.PRESENT;
     // What is not used a second time soon makes room first.
-    this.#used[id] = 0;
+    this.#marks[id] = ((this.#marks[id] as number) & ~(Mark.PLACE | Mark.USED)) | Mark.PRESENT;
     this.#sizes[id] = RECORD_OVERHEAD + (record?.length ?? NEW_RECORD_BYTES);
     this.#cached += this.#sizes[id] as number;
   }
@@ -389,18 +440,21 @@ export class CachedBackend implements KeyedStateBackend {
     if (this.#cached + coming <= cacheBytes) return;
     const goal = cacheBytes * (1 - EVICTED_SHARE) - coming;
     const evicted: number[] = [];
-    const ids = this.#place.length;
+    const marks = this.#marks;
+    const batch = this.#batch;
+    const ids = marks.length;
     let left = this.#cached;
     for (let looked = 0; left > goal && looked < 2 * ids; looked++) {
       const id = this.#hand;
       this.#hand = id + 1 === ids ? 0 : id + 1;
-      if (this.#place[id] !== Place.PRESENT || this.#pinned[id] === this.#pin) continue;
-      if (this.#used[id] === 1) {
-        this.#used[id] = 0;
+      const mark = marks[id] as number;
+      if ((mark & Mark.PLACE) !== Mark.PRESENT || mark >= batch) continue;
+      if ((mark & Mark.USED) !== 0) {
+        marks[id] = mark & ~Mark.USED;
         continue;
       }
       // Not a second time in this round.
-      this.#pinned[id] = this.#pin;
+      marks[id] = batch | Mark.PRESENT;
       evicted.push(id);
       left -= this.#sizes[id] as number;
     }
@@ -409,7 +463,7 @@ export class CachedBackend implements KeyedStateBackend {
     for (const id of evicted) {
       if (cuts.any) cuts.secure(id);
       this.#records.drop(id);
-      this.#place[id] = Place.ABSENT;
+      marks[id] = Mark.ABSENT;
       this.#cached -= this.#sizes[id] as number;
     }
   }
@@ -456,7 +510,7 @@ export class CachedBackend implements KeyedStateBackend {
         const { key } = readStoreKey(bytes);
         const known = this.#keys.find(key);
         // What is in the cache, or on its way to the store, is newer than this.
-        if (known >= 0 && (this.#place[known] !== Place.ABSENT || this.#buffer.has(known))) continue;
+        if (known >= 0 && (this.#placeOf(known) !== Mark.ABSENT || this.#buffer.owes(known))) continue;
         const young = this.#records.compacted(record);
         if (young === record) continue;
         const id = this.#keys.idOf(key);

@@ -42,11 +42,12 @@ class HeapBackend implements KeyedStateBackend {
     return this.#records.state(descriptor);
   }
 
-  prepare(keys: Int32Array, rows: Int32Array | null, count: number): boolean {
+  prepare(keys: Int32Array, rows: Int32Array | null, from: number, count: number): number {
     this.#records.reserve();
     const { cuts } = this.#records.scope;
-    if (cuts.any) for (let i = 0; i < count; i++) cuts.secure(keys[rows === null ? i : (rows[i] as number)] as number);
-    return true;
+    if (cuts.any)
+      for (let i = from; i < count; i++) cuts.secure(keys[rows === null ? i : (rows[i] as number)] as number);
+    return count;
   }
 
   readonly loading = false;

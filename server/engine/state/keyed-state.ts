@@ -90,12 +90,12 @@ export interface KeyedStateBackend {
   state<S extends KeyedState>(descriptor: StateDescriptor<S>): S;
 
   /**
-   * To be called before handles are used on these keys (`keys[batch.row(i)]` of a batch, or keys of timers). True: their records are in
-   * memory and stay there until `release`. False: they are being loaded; the operator sets `pending`, is woken and asks again in `resume`.
-   * Heap: always true.
+   * To be called before handles are used on these keys (`keys[batch.row(i)]` of a batch for i from `from` to `count`, or keys of timers). Returns
+   * up to where their records are in memory, where they stay until `release`. The others are being loaded: once there is nothing else to do
+   * the operator sets `pending`, is woken each time some have come, and asks for the rest in `resume`. Heap: all of them.
    */
-  prepare(keys: Int32Array, rows: Int32Array | null, count: number): boolean;
-  /** The operator has to wait for `wake` before anything is prepared. Heap: never. */
+  prepare(keys: Int32Array, rows: Int32Array | null, from: number, count: number): number;
+  /** The operator may have to wait for `wake`. Heap: never. */
   readonly loading: boolean;
   /** Whether the record of this one key is in memory. Heap: always. */
   prepared(key: number): boolean;

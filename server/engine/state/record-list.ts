@@ -32,13 +32,14 @@ export class RecordList {
     return this.out.length - this.#keyEnd;
   }
 
-  /** Adds what another one has as this entry. */
-  addFrom(other: RecordList, entry: number): void {
-    const begin = other.#beginOf(entry);
-    const end = other.#ends[entry * 2 + 1] as number;
-    this.#keyEnd = this.out.length + (other.#ends[entry * 2] as number) - begin;
-    this.out.rawOf(other.out, begin, end);
-    this.add();
+  /** All of them, in their order. */
+  entries(): Int32Array {
+    return Int32Array.from({ length: this.#count }, (_, entry) => entry);
+  }
+
+  /** Bytes of an entry, its key included. */
+  bytesOf(entry: number): number {
+    return (this.#ends[entry * 2 + 1] as number) - this.#beginOf(entry);
   }
 
   /** A view. */

@@ -13,8 +13,11 @@ export interface RecordStore {
    * before counts only once it has been done. The list may change once the call is back.
    */
   getMany(keys: RecordList, done: (records: readonly (Uint8Array | undefined)[]) => void): void;
-  /** All of it or nothing, behind what it was given before; an entry without record deletes. The list stays as it is until it is done. */
-  write(changes: RecordList, done: () => void): void;
+  /**
+   * These entries of the list, in this order (null: all there are): all of them or none, behind what it was given before. One without record
+   * deletes. The list keeps them as they are until it is done.
+   */
+  write(changes: RecordList, entries: Int32Array | null, done: () => void): void;
   /** Up to `limit` entries behind `after` (null: from the first one). Fewer than `limit`: there are no more. */
   scan(after: Uint8Array | null, limit: number, done: (entries: readonly StoreEntry[]) => void): void;
   /** Everything that has been written, as it is now, whatever is written from now on. */

@@ -237,8 +237,8 @@ class LaggingStore extends MemoryStore {
   /** Not closed yet. */
   views = 0;
 
-  override write(changes: RecordList, done: () => void): void {
-    this.#waiting.push(() => super.write(changes, done));
+  override write(changes: RecordList, entries: Int32Array | null, done: () => void): void {
+    this.#waiting.push(() => super.write(changes, entries, done));
     // The first one only asks whether the store is there.
     if (changes.count === 0) this.catchUp();
   }

@@ -149,16 +149,6 @@ export class ByteWriter {
     this.length += length;
   }
 
-  /** Of what another one has written. */
-  rawOf(other: ByteWriter, from: number, to: number): void {
-    const length = to - from;
-    this.#reserve(length);
-    const [source, bytes, at] = [other.#bytes, this.#bytes, this.length];
-    if (length > 64) bytes.set(source.subarray(from, to), at);
-    else for (let i = 0; i < length; i++) bytes[at + i] = source[from + i] as number;
-    this.length += length;
-  }
-
   /** UTF-8; UTF-16 units where lone surrogates leave no other way. The lowest bit of the length says which. */
   string(value: string): void {
     if (this.#ascii(value)) return;

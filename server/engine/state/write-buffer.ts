@@ -1,7 +1,8 @@
 /**
- * Records on their way from the cache to the store, found by id until they are there.
+ * Records on their way from the cache to the store, found by id until they are there, and then as long as there is room for them.
  *
  *   add ──> filling ── half of the bytes ──> draining ── as fast as the other fills ──> store
+ *                                               └─ forgotten when the other one is full, too
  *
  * What is asked for again meanwhile is not read, and what is evicted again is written once. The store gets records by key group, so that what
  * it has to sort comes nearly sorted.
@@ -16,6 +17,8 @@ import type { ByteWriter } from './value-codec.ts';
 
 /** What an entry takes beside its bytes. */
 const ENTRY_OVERHEAD = 12;
+/** Number of the first half: 0 is none. */
+const FIRST = 1;
 /** Entries that the store gets at a time: with 1024, 10 M keys of 100 bytes took 1291 MB of memory instead of 655. */
 const PORTION = 16_384;
 
@@ -38,6 +41,7 @@ export interface UnderWay {
 }
 
 class Half {
+  /** Of all halves so far. */
   readonly number: number;
   readonly list = new RecordList();
   /** Of its entries, in their order. */
@@ -56,6 +60,11 @@ class Half {
     return this.list.out.length + this.list.count * ENTRY_OVERHEAD;
   }
 
+  /** Draining has not ended. */
+  get busy(): boolean {
+    return this.next < this.order.length || this.open > 0;
+  }
+
   /** The entry that is being written is of this id. */
   of(id: number): void {
     const { count } = this.list;
@@ -71,11 +80,11 @@ class Half {
 export class WriteBuffer {
   readonly #options: WriteBufferOptions;
   readonly #half: number;
-  /** By id: number of the half that has its latest record (0: none), and the entry there. */
+  /** By id: twice the number of the half that has its latest record, and 1 more if the store has it too; and the entry there. */
   #where = new Uint32Array(0);
   #entry = new Uint32Array(0);
-  #filling = new Half(1);
-  #draining: Half | null = null;
+  #filling = new Half(FIRST);
+  #draining = new Half(-1);
   /** Nothing goes to the store. */
   #paused = false;
 
@@ -95,25 +104,32 @@ export class WriteBuffer {
 
   /** Nothing may be added before some of it has been written. */
   get full(): boolean {
-    return this.#draining !== null && this.#isHalf;
+    return this.#draining.busy && this.#isHalf;
   }
 
   /** The store is being written. */
   get open(): boolean {
-    return this.#draining !== null && this.#draining.open > 0;
+    return this.#draining.open > 0;
   }
 
+  /** Of what the store does not have. */
   get bytes(): number {
-    return this.#filling.bytes + (this.#draining?.bytes ?? 0);
+    return this.#filling.bytes + (this.#draining.busy ? this.#draining.bytes : 0);
   }
 
   has(id: number): boolean {
-    return this.#where[id] !== 0;
+    const half = (this.#where[id] as number) >>> 1;
+    return half === this.#filling.number || half === this.#draining.number;
+  }
+
+  /** It has a record that the store does not have. */
+  owes(id: number): boolean {
+    return ((this.#where[id] as number) & 1) === 0 && this.has(id);
   }
 
   /** A view of the record, valid until the next `add`; null: it is to go. Only of those it has. */
   recordOf(id: number): Uint8Array | null {
-    const half = this.#where[id] === this.#filling.number ? this.#filling : (this.#draining as Half);
+    const half = (this.#where[id] as number) >>> 1 === this.#filling.number ? this.#filling : this.#draining;
     return half.list.recordOf(this.#entry[id] as number);
   }
 
@@ -123,7 +139,7 @@ export class WriteBuffer {
     this.#options.keys.writeStoreKey(id, this.#options.maxParallelism, list.out);
     list.key();
     write(list.out);
-    this.#where[id] = number;
+    this.#where[id] = number * 2;
     this.#entry[id] = list.count;
     this.#filling.of(id);
     return list.add();
@@ -132,19 +148,16 @@ export class WriteBuffer {
   /** Lets go what is to go by now. */
   flow(): void {
     if (this.#paused) return;
-    if (this.#draining === null) {
+    if (!this.#draining.busy) {
       if (!this.#isHalf) return;
       this.#draining = this.#filling;
       this.#draining.order = this.#byGroup(this.#draining);
-      // 0 is none.
-      this.#filling = new Half((this.#filling.number + 1) >>> 0 || 1);
+      this.#filling = new Half(this.#filling.number + 1);
     }
     const draining = this.#draining;
     const { length } = draining.order;
     const due = this.#half === 0 || this.#isHalf ? length : (length * this.#filling.bytes) / this.#half;
     while (draining.next < due) this.#write(draining);
-    // A store that answers at once has begun the next one by now.
-    if (this.#draining === draining && draining.next === length && draining.open === 0) this.#draining = null;
   }
 
   /** Nothing goes to the store until `resume`. */
@@ -159,12 +172,12 @@ export class WriteBuffer {
 
   /** What is on its way now, as far as `counts` says so of an id; its lists may get more entries, but do not change. */
   underWay(counts: (id: number) => boolean): readonly UnderWay[] {
-    const halves = this.#draining === null ? [this.#filling] : [this.#draining, this.#filling];
+    const halves = this.#draining.busy ? [this.#draining, this.#filling] : [this.#filling];
     return halves.map(({ number, list, ids }) => {
       const latest = new Uint8Array(list.count);
       for (let i = 0; i < latest.length; i++) {
         const id = ids[i] as number;
-        if (this.#where[id] === number && this.#entry[id] === i && counts(id)) latest[i] = 1;
+        if (this.#where[id] === number * 2 && this.#entry[id] === i && counts(id)) latest[i] = 1;
       }
       return { list, ids, latest };
     });
@@ -200,27 +213,28 @@ export class WriteBuffer {
 
   /** The next portion, without what is out of date. */
   #write(draining: Half): void {
-    const { number, list, ids, order } = draining;
-    const portion = new RecordList();
-    const written: number[] = [];
-    while (draining.next < order.length && written.length < PORTION) {
+    const { list, ids, order } = draining;
+    const underWay = draining.number * 2;
+    const portion = new Int32Array(Math.min(PORTION, order.length - draining.next));
+    let count = 0;
+    while (draining.next < order.length && count < PORTION) {
       const entry = order[draining.next++] as number;
       const id = ids[entry] as number;
-      if (this.#where[id] !== number || this.#entry[id] !== entry) continue;
-      if (this.#options.outdated(id)) {
-        this.#where[id] = 0;
-        continue;
-      }
-      portion.addFrom(list, entry);
-      written.push(id);
+      if (this.#where[id] !== underWay || this.#entry[id] !== entry) continue;
+      if (this.#options.outdated(id)) this.#where[id] = 0;
+      else portion[count++] = entry;
     }
-    if (written.length === 0) return;
+    if (count === 0) return;
     draining.open++;
-    this.#options.store.write(portion, () => {
+    const written = portion.subarray(0, count);
+    this.#options.store.write(list, written, () => {
       draining.open--;
-      // One that was added again meanwhile is still under way.
-      for (const id of written) if (this.#where[id] === number) this.#where[id] = 0;
-      this.#options.written(written.length);
+      for (const entry of written) {
+        const id = ids[entry] as number;
+        // One that was added again meanwhile is still under way.
+        if (this.#where[id] === underWay) this.#where[id] = underWay + 1;
+      }
+      this.#options.written(count);
       this.flow();
     });
   }

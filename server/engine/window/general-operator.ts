@@ -79,8 +79,9 @@ export class GeneralWindowOperator extends Operator {
   #batch: RecordBatch | null = null;
   #input!: Input;
   #ids: Int32Array = new Int32Array(0);
-  #prepared = false;
   #next = 0;
+  /** State of the rows before this one is in memory. */
+  #ready = 0;
   #forward = Number.NEGATIVE_INFINITY;
   #forwarded = Number.NEGATIVE_INFINITY;
   /** The input has ended: windows in processing time end now. */
@@ -98,7 +99,7 @@ export class GeneralWindowOperator extends Operator {
     context.own(this.#keys.table);
     this.#backend = context.stateBackend(this.#keys);
     this.#timerRecords = new TimerRecords(this.#backend, () => {
-      this.#prepared = false;
+      this.#ready = this.#next;
     });
     const schemas = [context.inputSchema, context.secondSchema] as [Schema, Schema];
     this.#inputs = this.#settings.inputs.map((input, i) => this.#open(input, i, schemas[i] as Schema));
@@ -127,7 +128,7 @@ export class GeneralWindowOperator extends Operator {
     this.#input = input;
     this.#batch = batch;
     this.#next = 0;
-    this.#prepared = false;
+    this.#ready = 0;
     this.#ids = input.keys.of(batch);
     input.cursor.$bind(batch);
     this.#begin(this.context.clock.now());
@@ -220,7 +221,7 @@ export class GeneralWindowOperator extends Operator {
   #run(): void {
     this.pending = true;
     if (!this.#finishBatch() || !this.#runTimers() || !this.#forwardWatermark() || !this.#outputs.drain(true)) return;
-    this.#backend.release();
+    this.#timerRecords.release();
     this.pending = false;
     this.nextTimer = this.#earliestTimer;
   }
@@ -239,8 +240,9 @@ export class GeneralWindowOperator extends Operator {
       }
       if ((this.#outputs.overflowing || this.#dueTimers() !== null) && !this.#runTimers()) return false;
       if (!this.#forwardWatermark()) return false;
-      this.#prepared ||= this.#backend.prepare(this.#ids, batch.selection, count);
-      if (!this.#prepared) return false;
+      const next = this.#next;
+      if (next === this.#ready) this.#ready = this.#backend.prepare(this.#ids, batch.selection, next, count);
+      if (next === this.#ready) return false;
       this.#element(batch, k);
     }
     if (!this.#input.late.flush()) return false;

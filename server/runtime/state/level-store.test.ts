@@ -116,7 +116,7 @@ describe('state in a LevelDB', () => {
       throw error;
     });
     const written = (...changes: Parameters<typeof list>) =>
-      new Promise<void>((resolve) => store.write(list(...changes), resolve));
+      new Promise<void>((resolve) => store.write(list(...changes), null, resolve));
     await written(...[3, 1, 2].map((n) => [key(n), Uint8Array.of(n)] as const));
     const view = store.view();
     await written([key(1), null], [key(2), Uint8Array.of(22)]);
@@ -140,7 +140,7 @@ describe('state in a LevelDB', () => {
       throw error;
     });
     const written = (n: number, version: number) =>
-      new Promise<void>((resolve) => store.write(list([key(n), Uint8Array.of(version)]), resolve));
+      new Promise<void>((resolve) => store.write(list([key(n), Uint8Array.of(version)]), null, resolve));
     const last = 200;
     const keys = Array.from({ length: 50 }, (_, n) => n);
     // It is open, so that nothing waits for that.
