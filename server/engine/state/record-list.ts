@@ -2,6 +2,21 @@
 
 import { ByteWriter } from './value-codec.ts';
 
+/** Longer ones are not worth copying. */
+const SHORT = 64;
+
+/** Views that are filled again and again: making one costs more than copying a short key or record. */
+export class ReusedViews {
+  readonly #views: (Uint8Array | undefined)[] = [];
+
+  /** Valid until the next one of this length; null: a view of what is there costs less. */
+  ofLength(bytes: number): Uint8Array | null {
+    if (bytes > SHORT) return null;
+    this.#views[bytes] ??= new Uint8Array(bytes);
+    return this.#views[bytes];
+  }
+}
+
 export class RecordList {
   /** To write keys and records to; `key` and `add` say what it was. */
   readonly out = new ByteWriter(4096);
@@ -42,16 +57,23 @@ export class RecordList {
     return (this.#ends[entry * 2 + 1] as number) - this.#beginOf(entry);
   }
 
-  /** A view. */
-  keyOf(entry: number): Uint8Array {
-    return this.out.part(this.#beginOf(entry), this.#ends[entry * 2] as number);
+  /** A view, of its own or one that is `reused`. */
+  keyOf(entry: number, reused: ReusedViews | null = null): Uint8Array {
+    return this.#part(this.#beginOf(entry), this.#ends[entry * 2] as number, reused);
   }
 
-  /** A view; null: it has none, or it is to go. */
-  recordOf(entry: number): Uint8Array | null {
+  /** As `keyOf`; null: it has none, or it is to go. */
+  recordOf(entry: number, reused: ReusedViews | null = null): Uint8Array | null {
     const from = this.#ends[entry * 2] as number;
     const to = this.#ends[entry * 2 + 1] as number;
-    return from === to ? null : this.out.part(from, to);
+    return from === to ? null : this.#part(from, to, reused);
+  }
+
+  #part(from: number, to: number, reused: ReusedViews | null): Uint8Array {
+    const view = reused?.ofLength(to - from) ?? null;
+    if (view === null) return this.out.part(from, to);
+    this.out.copy(from, view);
+    return view;
   }
 
   #beginOf(entry: number): number {

@@ -99,6 +99,12 @@ export class ByteWriter {
     this.length = end;
   }
 
+  /** Copies what was written from there on, as much as there is room for. */
+  copy(from: number, into: Uint8Array): void {
+    const bytes = this.#bytes;
+    for (let i = 0; i < into.length; i++) into[i] = bytes[from + i] as number;
+  }
+
   /** A part of what was written, valid until the next write. */
   part(from: number, to: number): Uint8Array {
     return this.#bytes.subarray(from, to);

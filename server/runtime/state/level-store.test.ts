@@ -111,10 +111,14 @@ describe('state in a LevelDB', () => {
     expect(() => new LocalExecutor(job('level', 1, new CollectSink()))).toThrow('sum: the job wants state on disk');
   });
 
-  it('ST5 reads, writes, deletes, looks at what comes next and at everything as it was', async () => {
-    const store = new LevelStore(scratch(), 'test', (error) => {
+  it.each([
+    ['as long as it is small', undefined],
+    ['when it has grown', -1],
+  ])('ST5 reads, writes, deletes, looks at what comes next and at everything as it was, %s', async (_, inMemory) => {
+    const fail = (error: Error): never => {
       throw error;
-    });
+    };
+    const store = new LevelStore(scratch(), 'test', fail, inMemory);
     const written = (...changes: Parameters<typeof list>) =>
       new Promise<void>((resolve) => store.write(list(...changes), null, resolve));
     await written(...[3, 1, 2].map((n) => [key(n), Uint8Array.of(n)] as const));
@@ -133,6 +137,24 @@ describe('state in a LevelDB', () => {
     await expect
       .poll(() => existsSync(directories.at(-1) as string) && readdirSync(directories.at(-1) as string))
       .toEqual([]);
+  });
+
+  it.each([
+    ['as long as it is small', undefined],
+    ['when it has grown', -1],
+  ])('ST5 keys and records of any length come back as they were, %s', async (_, inMemory) => {
+    const fail = (error: Error): never => {
+      throw error;
+    };
+    const store = new LevelStore(scratch(), 'test', fail, inMemory);
+    const bytes = (length: number, seed: number) => Uint8Array.from({ length }, (_, i) => (i * seed + length) & 255);
+    const changes = Array.from({ length: 200 }, (_, n) => [bytes(1 + n, 7), bytes(1 + ((n * 37) % 200), 11)] as const);
+    await new Promise<void>((resolve) => store.write(list(...changes), null, resolve));
+    const found = await new Promise<readonly (Uint8Array | undefined)[]>((resolve) =>
+      store.getMany(list(...changes.map(([key]) => [key, null] as const)), resolve),
+    );
+    expect(found.map((record) => record && [...record])).toEqual(changes.map(([, record]) => [...record]));
+    store.close();
   });
 
   it('ST9 what is written again before it has been written is there as it was written last', async () => {

@@ -9,7 +9,7 @@ import { Level } from 'level';
 import { messageOf, WeirError } from '#base/errors.ts';
 import { CachedBackend } from '#engine/state/cached-backend.ts';
 import type { StateBackendFactory } from '#engine/state/keyed-state.ts';
-import type { RecordList } from '#engine/state/record-list.ts';
+import { type RecordList, ReusedViews } from '#engine/state/record-list.ts';
 import type { RecordStore, StoreEntry, StoreView } from '#engine/state/record-store.ts';
 
 /** LevelDB's own memory, bytes: blocks it has read, … */
@@ -18,6 +18,11 @@ const BLOCK_CACHE_BYTES = 8 << 20;
 const WRITE_BUFFER_BYTES = 2 << 20;
 /** What waits in front of LevelDB, bytes: found by id, so that it can be much. */
 const BUFFER_BYTES = 12 << 20;
+/**
+ * Files of so many bytes in all, which have just been written, lie in the system's memory: looking something up there costs less than handing
+ * the question to a thread, and its answer back.
+ */
+const IN_MEMORY_BYTES = 64 << 20;
 /** What a view has read ahead, bytes. */
 const VIEW_BYTES = 256 << 10;
 /** All keys lie between these: they begin with a key group. */
@@ -48,6 +53,9 @@ export class LevelStore implements RecordStore {
   readonly #operator: string;
   readonly #fail: (error: Error) => void;
   #closed = false;
+  /** Keys and records for calls that copy them. */
+  readonly #keyViews = new ReusedViews();
+  readonly #recordViews = new ReusedViews();
   /** Settled when the last write is: each goes to LevelDB behind the one before it, or its threads would do them in any order. */
   #lastWrite: Promise<unknown> = Promise.resolve();
   /** Of its files when they were last looked at. */
@@ -56,8 +64,16 @@ export class LevelStore implements RecordStore {
   #unmeasured = 0;
   #measuring = false;
 
+  readonly #inMemoryBytes: number;
+
   /** `fail` is told when the disk does not do what it should. */
-  constructor(directory: string, operator: string, fail: (error: Error) => void) {
+  constructor(
+    directory: string,
+    operator: string,
+    fail: (error: Error) => void,
+    inMemoryBytes: number = IN_MEMORY_BYTES,
+  ) {
+    this.#inMemoryBytes = inMemoryBytes;
     this.#operator = operator;
     this.#fail = fail;
     try {
@@ -77,10 +93,28 @@ export class LevelStore implements RecordStore {
     });
   }
 
+  /** Of a small store at once. */
   getMany(keys: RecordList, done: (records: readonly (Uint8Array | undefined)[]) => void): void {
+    if (this.bytes <= this.#inMemoryBytes && this.#db.status === 'open') {
+      const found = this.#look(keys);
+      if (found !== null) done(found);
+      return;
+    }
     const asked: Uint8Array[] = [];
     for (let i = 0; i < keys.count; i++) asked.push(keys.keyOf(i));
     this.#ask(this.#db.getMany(asked), 'read', done);
+  }
+
+  /** Null: the job has failed. */
+  #look(keys: RecordList): (Uint8Array | undefined)[] | null {
+    const found: (Uint8Array | undefined)[] = [];
+    try {
+      for (let i = 0; i < keys.count; i++) found.push(this.#db.getSync(keys.keyOf(i, this.#keyViews)));
+    } catch (error) {
+      this.#failed(error, 'read');
+      return null;
+    }
+    return found;
   }
 
   write(changes: RecordList, some: Int32Array | null, done: () => void): void {
@@ -100,9 +134,10 @@ export class LevelStore implements RecordStore {
   #fill(changes: RecordList, entries: Int32Array) {
     const batch = this.#db.batch();
     for (const entry of entries) {
-      const record = changes.recordOf(entry);
-      if (record === null) batch.del(changes.keyOf(entry));
-      else batch.put(changes.keyOf(entry), record);
+      const key = changes.keyOf(entry, this.#keyViews);
+      const record = changes.recordOf(entry, this.#recordViews);
+      if (record === null) batch.del(key);
+      else batch.put(key, record);
     }
     return batch;
   }
@@ -178,17 +213,19 @@ export class LevelStore implements RecordStore {
       (value) => {
         if (!this.#closed) done(value);
       },
-      (error: unknown) => {
-        if (this.#closed) return;
-        const cause = error instanceof Error && error.cause !== undefined ? error.cause : error;
-        this.#fail(
-          new WeirError(
-            'STATE_STORE',
-            `${this.#operator}: state could not be ${what} in ${this.#directory}: ${messageOf(cause)}. Is the disk full, or has somebody removed the directory?`,
-            { cause: error },
-          ),
-        );
-      },
+      (error: unknown) => this.#failed(error, what),
+    );
+  }
+
+  #failed(error: unknown, what: 'read' | 'written'): void {
+    if (this.#closed) return;
+    const cause = error instanceof Error && error.cause !== undefined ? error.cause : error;
+    this.#fail(
+      new WeirError(
+        'STATE_STORE',
+        `${this.#operator}: state could not be ${what} in ${this.#directory}: ${messageOf(cause)}. Is the disk full, or has somebody removed the directory?`,
+        { cause: error },
+      ),
     );
   }
 }
