@@ -19,7 +19,9 @@ export interface ValueCell {
 }
 
 export function valueCell(table: Table): ValueCell {
-  return table.ttl === null ? new PlainCell(table) : new TimedCell(table, table.ttl);
+  const { ttl } = table;
+  if (ttl === null) return new PlainCell(table);
+  return ttl.updateType === 'OnReadAndWrite' ? new RefreshedCell(table, ttl) : new TimedCell(table, ttl);
 }
 
 class PlainCell implements ValueCell {
@@ -53,7 +55,6 @@ class TimedCell implements ValueCell {
   readonly #times: number[];
   readonly #scope: Table['scope'];
   readonly #ttlMs: number;
-  readonly #refresh: boolean;
   readonly #returnExpired: boolean;
   readonly #visits: number;
 
@@ -63,17 +64,14 @@ class TimedCell implements ValueCell {
     this.#times = table.times as number[];
     this.#scope = table.scope;
     this.#ttlMs = ttl.ttlMs;
-    this.#refresh = ttl.updateType === 'OnReadAndWrite';
     this.#returnExpired = ttl.visibility === 'ReturnExpiredIfNotCleanedUp';
     this.#visits = ttl.incremental?.entries ?? 0;
   }
 
   read(): unknown {
     const scope = this.#scope;
-    if (this.#table.quiet === 1 && scope.namespace === '' && !this.#refresh) return this.#cells[scope.key];
-    const value = this.#unexpired(this.#returnExpired);
-    if (this.#refresh && value !== undefined) this.#refreshed();
-    return value;
+    if (this.#table.quiet === 1 && scope.namespace === '') return this.#cells[scope.key];
+    return this.#unexpired(this.#returnExpired);
   }
 
   peek(): unknown {
@@ -85,8 +83,9 @@ class TimedCell implements ValueCell {
   write(value: unknown): void {
     const scope = this.#scope;
     const table = this.#table;
-    const { key } = scope;
-    if (table.quiet === 1 && scope.namespace === '' && this.#cells[key] !== undefined) {
+    if (table.quiet === 1 && scope.namespace === '') {
+      const { key } = scope;
+      if (this.#cells[key] === undefined) table.count++;
       this.#cells[key] = value;
       this.#times[key] = scope.now;
       scope.changed[key] = 1;
@@ -115,10 +114,22 @@ class TimedCell implements ValueCell {
     this.#scope.countExpired(1);
     return returnExpired ? timed.value : undefined;
   }
+}
 
-  #refreshed(): void {
+/** Reading is access too. */
+class RefreshedCell extends TimedCell {
+  readonly #table: Table;
+
+  constructor(table: Table, ttl: StateTtl) {
+    super(table, ttl);
+    this.#table = table;
+  }
+
+  override read(): unknown {
+    const value = super.read();
     const timed = this.#table.get() as Timed | undefined;
-    if (timed !== undefined) this.#table.set(new Timed(timed.value, this.#scope.now));
+    if (timed !== undefined) this.#table.set(new Timed(timed.value, this.#table.scope.now));
+    return value;
   }
 }
 

@@ -5,7 +5,8 @@
  *   spaces[key].get(namespace)  others: windows
  *
  * Expiry: cells with TTL are aged when somebody reads them (`handles.ts`) and by a visitor that goes round, some keys at each access. A
- * round that has seen everything knows when the next thing can expire, and until then visits cost nothing.
+ * round that has seen everything knows when the next thing can expire, and until then visits cost nothing; so from the first access to a
+ * table that is empty, which keeps the slow ways so rare that they are not inlined where they would push out the fast ones.
  */
 
 import { OperatorCell } from '../metrics/cells.ts';
@@ -240,22 +241,28 @@ export class Table implements StateShape {
 
   /** Some more keys of the round; not worth it while `quiet`. */
   visit(keys: number): void {
-    const { now } = this.scope;
-    const ttl = this.ttl as StateTtl;
-    const ageing = this.#ageing;
+    if (this.count === 0) {
+      // There is nothing to go round for.
+      this.#beginRound(this.scope.now);
+      return;
+    }
     for (let n = 0; n < keys; n++) {
       if (this.#cursor >= this.cells.length) {
         // What came during the round is younger than the round.
-        const oldest = Math.min(ageing.oldest, this.#roundBegan);
-        this.#cursor = 0;
-        this.#roundBegan = now;
-        ageing.oldest = Number.POSITIVE_INFINITY;
-        this.#quietUntil = oldest + ttl.ttlMs;
-        this.look();
-        if (this.quiet === 1 || this.cells.length === 0) return;
+        this.#beginRound(Math.min(this.#ageing.oldest, this.#roundBegan));
+        if (this.quiet === 1) return;
       }
       this.expire(this.#cursor++);
     }
+  }
+
+  /** Nothing that is there, or comes, was last accessed before `oldest`. */
+  #beginRound(oldest: number): void {
+    this.#cursor = 0;
+    this.#roundBegan = this.scope.now;
+    this.#ageing.oldest = Number.POSITIVE_INFINITY;
+    this.#quietUntil = oldest + (this.ttl as StateTtl).ttlMs;
+    this.look();
   }
 
   /** What is written from now on may be older than what was known to be the oldest. */
