@@ -172,6 +172,35 @@ describe('the cache in front of a store', () => {
     expect([backend.loading, prepare()]).toEqual([false, true]);
   });
 
+  it('ST2 where numbers of batches have reached their end and begin anew, records come, stay and go as before', () => {
+    const store = new MemoryStore(new Random(9));
+    const keys = new StateKeys('string');
+    const { backend } = backendOn(store, keys);
+    const value = backend.state(valueState<string>('v'));
+    const [some, others] = ['some', 'other'].map((name) =>
+      Int32Array.from({ length: 50 }, (_, n) => keys.idOf(`${name} ${n}`)),
+    ) as [Int32Array, Int32Array];
+    const round = (ids: Int32Array, before: string | null, now: string): void => {
+      // Those of the first half are there while the second one is asked for, which makes room.
+      for (const count of [25, 50])
+        while (backend.prepare(ids, null, 0, count) < count) expect(store.answer()).toBe(true);
+      expect([...ids].every((id) => backend.prepared(id))).toBe(true);
+      for (const id of ids) {
+        backend.scope.key = id;
+        expect(value.value()).toBe(before);
+        value.update(now);
+      }
+      backend.release();
+      while (store.answer());
+    };
+    while (store.answer());
+    for (const ids of [some, others]) round(ids, null, '0');
+    for (let n = 0; n < 2 ** 28 - 20; n++) backend.release();
+    for (let n = 1; n < 50; n++) for (const ids of [some, others]) round(ids, `${n - 1}`, `${n}`);
+    // Each round took all of them from the store, once, and back.
+    expect([store.keysRead, store.keysWritten]).toEqual([49 * 100, 50 * 100]);
+  });
+
   it('ST8 a key that has never been written is not read; one whose id went to another key meanwhile is', () => {
     const store = new MemoryStore();
     const keys = new StateKeys('string');

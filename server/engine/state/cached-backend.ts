@@ -179,7 +179,7 @@ export class CachedBackend implements KeyedStateBackend {
     return count;
   }
 
-  /** Asks for what is not in the cache, if it is not under way to the store. */
+  /** Asks the store for what neither the cache nor the buffer has. */
   #ask(ids: Int32Array, rows: Int32Array | null, from: number, count: number): void {
     const marks = this.#marks;
     const batch = this.#batch;
